@@ -1,0 +1,1 @@
+"""The lab in git: records, trees, desks, views. The only state."""

@@ -1,0 +1,26 @@
+"""Sealed from the machine's own git configuration."""
+
+import os
+from collections.abc import Iterator
+
+import pygit2
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No configuration of this machine or its user reaches a test, nor ours them."""
+    home = tmp_path_factory.mktemp("home")
+    kept = dict(os.environ)
+    for name in [n for n in os.environ if n.startswith(("GIT_", "AIRESEARCH_"))]:
+        del os.environ[name]
+    os.environ.update(
+        HOME=str(home), GIT_CONFIG_GLOBAL=str(home / ".gitconfig"), GIT_CONFIG_NOSYSTEM="1"
+    )
+    (home / ".gitconfig").write_text("[user]\nname = Ada\nemail = ada@example.org\n")
+    levels = pygit2.enums.ConfigLevel
+    for level in (levels.SYSTEM, levels.XDG, levels.GLOBAL):
+        pygit2.settings.search_path[level] = str(home)
+    yield
+    os.environ.clear()
+    os.environ.update(kept)
