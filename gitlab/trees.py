@@ -1,0 +1,155 @@
+"""Trees of files: read, edit, walk and lay them out. A path is str, odd bytes as surrogates.
+
+Tree objects are read and written here byte by byte: pygit2's own accessors refuse names that are
+not UTF-8, and a lab must survive any name that git allows.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import FileMode, ObjectType
+
+EMPTY = pygit2.Oid(hex="4b825dc642cb6eb9a060e54bf8d69288fbee4904")
+_ID_BYTES = 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file or folder in a tree, under its full path."""
+
+    path: str
+    oid: pygit2.Oid
+    mode: int
+
+
+_Edits = Mapping[str, bytes | Entry | None]
+
+
+def find(repo: pygit2.Repository, root: pygit2.Oid, path: str) -> Entry | None:
+    """The file or folder at `path`, or None."""
+    here, mode = root, int(FileMode.TREE)
+    for name in path.split("/"):
+        entry = _open(repo, here).get(name) if mode == FileMode.TREE else None
+        if entry is None:
+            return None
+        here, mode = entry.oid, entry.mode
+    return Entry(path, here, mode)
+
+
+def read(repo: pygit2.Repository, root: pygit2.Oid, path: str) -> bytes | None:
+    """The bytes of the regular file at `path`, or None where there is none."""
+    entry = find(repo, root, path)
+    if entry is None or entry.mode not in (FileMode.BLOB, FileMode.BLOB_EXECUTABLE):
+        return None
+    return repo.odb.read(entry.oid)[1]
+
+
+def walk(repo: pygit2.Repository, root: pygit2.Oid, under: str = "") -> Iterator[Entry]:
+    """Every file below `root`, folders opened, in git's order."""
+    for name, entry in _open(repo, root).items():
+        if entry.mode == FileMode.TREE:
+            yield from walk(repo, entry.oid, f"{under}{name}/")
+        else:
+            yield Entry(under + name, entry.oid, entry.mode)
+
+
+def edit(repo: pygit2.Repository, root: pygit2.Oid, edits: _Edits) -> pygit2.Oid:
+    """`root` with each path set to bytes or to another tree's entry, or removed where None.
+
+    A file that already stands there keeps its mode. Folders left empty go.
+    """
+    entries = _open(repo, root)
+    below: dict[str, dict[str, bytes | Entry | None]] = {}
+    for path, value in edits.items():
+        name, _, rest = path.partition("/")
+        if rest:
+            below.setdefault(name, {})[rest] = value
+        else:
+            _place(repo, entries, name, value)
+    for name, inner in below.items():
+        old = entries.get(name)
+        is_folder = old is not None and old.mode == FileMode.TREE
+        new = edit(repo, old.oid if old is not None and is_folder else EMPTY, inner)
+        if new != EMPTY:
+            entries[name] = Entry(name, new, int(FileMode.TREE))
+        elif is_folder:
+            del entries[name]
+    return _write(repo, entries)
+
+
+def pick(repo: pygit2.Repository, root: pygit2.Oid, paths: Iterable[str]) -> pygit2.Oid:
+    """The tree of only `paths` (files or whole folders) of `root`; absent ones are left out."""
+    found = {path: find(repo, root, path) for path in paths}
+    return edit(repo, EMPTY, {path: entry for path, entry in found.items() if entry is not None})
+
+
+def lay_out(
+    repo: pygit2.Repository, root: pygit2.Oid, folder: Path, keep: Callable[[str], bool]
+) -> None:
+    """Write the files of `root` that `keep` lets through below `folder`, exactly as committed.
+
+    No filter of the user's git configuration runs: what is measured is the object, byte for byte.
+    Submodules are left out: their content is not in this repository.
+    """
+    made = {folder}
+    folder.mkdir(parents=True, exist_ok=True)
+    for entry in walk(repo, root):
+        if entry.mode == FileMode.COMMIT or not keep(entry.path):
+            continue
+        target = folder / entry.path
+        if target.parent not in made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.add(target.parent)
+        _write_file(target, entry.mode, repo.odb.read(entry.oid)[1])
+
+
+def _write_file(target: Path, mode: int, data: bytes) -> None:
+    if mode == FileMode.LINK:
+        target.symlink_to(os.fsdecode(data))
+        return
+    bits = 0o755 if mode == FileMode.BLOB_EXECUTABLE else 0o644
+    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, bits)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+
+
+def _place(
+    repo: pygit2.Repository, entries: dict[str, Entry], name: str, value: bytes | Entry | None
+) -> None:
+    if isinstance(value, Entry):
+        entries[name] = Entry(name, value.oid, value.mode)
+    elif value is None:
+        entries.pop(name, None)
+    else:
+        old = entries.get(name)
+        executable = old is not None and old.mode == FileMode.BLOB_EXECUTABLE
+        mode = FileMode.BLOB_EXECUTABLE if executable else FileMode.BLOB
+        entries[name] = Entry(name, repo.create_blob(value), int(mode))
+
+
+def _open(repo: pygit2.Repository, oid: pygit2.Oid) -> dict[str, Entry]:
+    """The entries of one tree object by name, in git's order."""
+    data = b"" if oid == EMPTY else repo.odb.read(oid)[1]
+    entries, at = {}, 0
+    while at < len(data):
+        space = data.index(b" ", at)
+        zero = data.index(b"\0", space)
+        name = data[space + 1 : zero].decode("utf-8", "surrogateescape")
+        end = zero + 1 + _ID_BYTES
+        entries[name] = Entry(name, pygit2.Oid(data[zero + 1 : end]), int(data[at:space], 8))
+        at = end
+    return entries
+
+
+def _write(repo: pygit2.Repository, entries: dict[str, Entry]) -> pygit2.Oid:
+    def git_order(entry: Entry) -> bytes:
+        return os.fsencode(entry.path) + (b"/" if entry.mode == FileMode.TREE else b"")
+
+    parts = (
+        b"%o %s\0%s" % (entry.mode, os.fsencode(entry.path), entry.oid.raw)
+        for entry in sorted(entries.values(), key=git_order)
+    )
+    return repo.odb.write(ObjectType.TREE, b"".join(parts))

@@ -1,0 +1,1 @@
+"""What people see of a lab, derived from commits and refs alone."""

@@ -1,0 +1,60 @@
+"""One node as facts for machines and as a line for people."""
+
+from typing import Any
+
+from ..facts import Verdict
+from ..tree import Node
+
+_SHOWN_SUBJECT = 60
+
+
+def outcome(node: Node) -> str:
+    """Where the node stands in a word: its failure, else its verdict, else what it waits for."""
+    if node.verdict is Verdict.FAIL and node.status is not None:
+        return str(node.status)
+    if node.verdict is not None:
+        return str(node.verdict)
+    return "unjudged" if node.trials else "unmeasured"
+
+
+def number(value: float | None) -> str:
+    """A metric's value for people: six significant digits."""
+    return "" if value is None else f"{value:.6g}"
+
+
+def facts(node: Node) -> dict[str, Any]:
+    """The node as stable JSON."""
+    return {
+        "node": node.id,
+        "parent": node.parents[0] if node.parents else None,
+        "operator": str(node.propose.operator),
+        "agent": node.propose.agent,
+        "subject": node.propose.subject,
+        "status": None if node.status is None else str(node.status),
+        "metrics": {m.name: m.value for m in node.trials[-1].metric} if node.trials else {},
+        "verdict": None if node.verdict is None else str(node.verdict),
+        "reason": node.reason,
+        "commit": str(node.tip),
+    }
+
+
+HEADER = f"{'node':>6} {'parent':>6}  {'agent':<12} {'outcome':<10} {'metric':<12} what"
+
+
+def line(node: Node, metric: str) -> str:
+    """The node in one line under HEADER; a failure says why below it."""
+    parent = str(node.parents[0]) if node.parents else "-"
+    text = (
+        f"{node.id:>6} {parent:>6}  {node.propose.agent:<12} {outcome(node):<10} "
+        f"{number(node.value(metric)):<12} {node.propose.subject[:_SHOWN_SUBJECT]}"
+    )
+    if node.verdict is Verdict.FAIL:
+        text += f"\n{'':>14} {node.reason}"
+    return text
+
+
+def sibling(node: Node) -> dict[str, Any]:
+    """What a next proposer needs to know of a node that was tried beside it."""
+    known = facts(node)
+    keys = ("node", "agent", "subject", "status", "metrics", "verdict", "reason")
+    return {**{key: known[key] for key in keys}, "outcome": outcome(node)}
