@@ -1,0 +1,1 @@
+"""What is allowed and what comes next: pure decisions without git, clock, network or disk."""
