@@ -1,0 +1,5 @@
+"""`python -m airesearch`."""
+
+from .cli import main
+
+main()

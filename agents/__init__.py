@@ -1,0 +1,1 @@
+"""Who acts: proposers, the runner, the judge and the loop."""

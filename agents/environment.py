@@ -1,0 +1,102 @@
+"""The environment of a trial: what it runs in, what it may see of ours, and a record of both."""
+
+import json
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+_KEPT = frozenset(
+    ("PATH", "LANG", "LANGUAGE", "TZ", "VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH")
+)
+_KEPT_PREFIXES = ("LC_", "OMP_", "OPENBLAS_", "MKL_", "CUDA_", "NVIDIA_", "ROCR_", "HIP_", "XLA_")
+_PROBE_SECONDS = 60
+_PROBE = """
+import importlib.metadata as m, json, platform, sys
+names = {d.metadata["Name"]: d.version for d in m.distributions() if d.metadata["Name"]}
+print(json.dumps({"python": sys.version, "executable": sys.executable, "packages": names}))
+"""
+
+
+def trial_environment(ours: Mapping[str, str], folder: Path, seed: int) -> dict[str, str]:
+    """The variables a trial sees: ours that are known to be harmless, and the runner's own.
+
+    Everything else stays out, so that no key or token of the user reaches code under research.
+    """
+    kept = {k: v for k, v in ours.items() if k in _KEPT or k.startswith(_KEPT_PREFIXES)}
+    return {
+        **kept,
+        "PATH": search_path(ours),
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "AIRESEARCH_SEED": str(seed),
+        "PYTHONHASHSEED": str(seed),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        # A trial that calls git must not find the lab around its folder.
+        "GIT_CEILING_DIRECTORIES": str(folder.parent),
+    }
+
+
+def search_path(ours: Mapping[str, str]) -> str:
+    """Where commands are looked up: an activated environment first, else next to our own python."""
+    path = ours.get("PATH", os.defpath)
+    if "VIRTUAL_ENV" in ours or "CONDA_PREFIX" in ours:
+        return path
+    return f"{Path(sys.executable).parent}{os.pathsep}{path}"
+
+
+def find_command(command: str, ours: Mapping[str, str]) -> str | None:
+    """The program a command line starts, or None where it is not installed."""
+    words = shlex.split(command)
+    return shutil.which(words[0], path=search_path(ours)) if words else None
+
+
+def describe(program: str | None) -> bytes:
+    """The machine and, where `program` is a Python, its version and packages, as JSON."""
+    python = _probe(program) if program and "python" in Path(program).name else {}
+    facts = {
+        "program": program,
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "cpu": _cpu(),
+        "cpus": os.cpu_count(),
+        "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        "gpu": _gpus(),
+        **python,
+    }
+    return json.dumps(facts, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def _probe(python: str) -> dict[str, object]:
+    answer = _answer([python, "-c", _PROBE])
+    return dict(json.loads(answer)) if answer else {}
+
+
+def _gpus() -> list[str]:
+    smi = shutil.which("nvidia-smi")
+    query = "--query-gpu=name,memory.total,driver_version"
+    return _answer([smi, query, "--format=csv,noheader"]).splitlines() if smi else []
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return platform.processor()
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor())
+
+
+def _answer(argv: list[str]) -> str:
+    try:
+        done = subprocess.run(
+            argv, capture_output=True, timeout=_PROBE_SECONDS, stdin=subprocess.DEVNULL, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else ""

@@ -1,0 +1,148 @@
+"""Founding a lab: from a shipped example, or in the user's own repository."""
+
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pygit2
+
+from ..examples import folder as example_folder
+from ..examples import names as example_names
+from ..gitlab.create import add_files, adoptable, new_repository
+from ..gitlab.errors import AiresearchError
+from ..gitlab.lab import Lab, open_lab
+from ..gitlab.text import plural
+from ..gitlab.trees import edit, read
+from ..policies.guard import init_policy
+from ..policies.task import FILE, Task, parse_task
+from .environment import trial_environment
+from .preflight import require_ready
+from .template import Settings, render
+
+_DATA_MAKER = "make_data.py"
+_NOT_SHIPPED = {"__pycache__", "data", "private"}
+
+
+def found_example(name: str, path: Path, variables: Mapping[str, str]) -> Lab:
+    """A new lab at `path` from the example `name`; `path` appears whole or not at all."""
+    if name not in example_names():
+        raise AiresearchError(
+            f"there is no example {name!r}", f"use one of: {', '.join(example_names())}"
+        )
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise AiresearchError(f"{path} is in the way", "give a path that does not exist yet")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".airesearch-", dir=path.parent) as aside:
+        folder = Path(aside) / "lab"
+        ignore = shutil.ignore_patterns(*_NOT_SHIPPED)
+        shutil.copytree(example_folder(name), folder, ignore=ignore)
+        _make_data(folder, variables)
+        lab = new_repository(folder)
+        files = {
+            file.relative_to(folder).as_posix(): file.read_bytes()
+            for file in sorted(folder.rglob("*"))
+            if file.is_file() and ".git" not in file.relative_to(folder).parts
+        }
+        task = parse_task(files[FILE].decode())
+        require_ready(lab.repo, edit(lab.repo, _empty(lab), files), task, variables)
+        add_files(lab, files, init_policy(tuple(files)).check)
+        folder.rename(path)
+    return open_lab(path)
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A repository that became a lab, with what the user should know of it."""
+
+    lab: Lab
+    task: Task
+    notice: str
+
+
+def adopt(start: Path, settings: Settings | None, variables: Mapping[str, str]) -> Adopted:
+    """Make the repository `start` lies in a lab: one commit with the task, nothing else touched."""
+    repo = _repository(start)
+    lab = adoptable(repo)
+    tree = lab.tree_of(lab.trunk_tip)
+    committed = read(repo, tree, FILE)
+    if committed is not None and lab.node_tips():
+        raise AiresearchError("this already is a lab", "go on with it: airesearch run")
+    text = committed or _task_text(Path(repo.workdir), settings)
+    task = parse_task(text.decode("utf-8", "replace"))
+    require_ready(repo, edit(repo, tree, {FILE: text}), task, variables)
+    if committed is None:
+        add_files(lab, {FILE: text}, init_policy((FILE,)).check)
+    else:
+        repo.config["airesearch.trunk"] = lab.trunk
+    return Adopted(lab, task, _uncommitted(repo))
+
+
+def _repository(start: Path) -> pygit2.Repository:
+    found = pygit2.discover_repository(str(start))
+    if found is not None:
+        return pygit2.Repository(found)
+    if start.is_dir() and any(start.iterdir()):
+        raise AiresearchError(
+            f"{start} is not in a git repository",
+            "make it one: git init && git add -A && git commit -m 'Start', then airesearch init",
+        )
+    raise AiresearchError(
+        f"there is nothing to research in {start}",
+        f"start from an example: airesearch init --example {example_names()[0]}",
+    )
+
+
+def _task_text(workdir: Path, settings: Settings | None) -> bytes:
+    written = workdir / FILE
+    if written.is_file():
+        return written.read_bytes()
+    if settings is None:
+        raise AiresearchError(
+            f"there is no {FILE} yet, and what to research is yours to say",
+            "for instance: airesearch init --metric val_error --goal minimize "
+            "--candidate 'python train.py' --evaluate 'python evaluate.py' "
+            "--output predictions.npy --editable train.py",
+        )
+    return render(settings).encode()
+
+
+def _uncommitted(repo: pygit2.Repository) -> str:
+    changed = [
+        path
+        for path, flags in repo.status(untracked_files="no").items()
+        if flags != pygit2.enums.FileStatus.CURRENT
+    ]
+    if not changed:
+        return ""
+    return (
+        f"{plural(len(changed), 'file')} with uncommitted changes stay as they are; "
+        "the baseline is what is committed"
+    )
+
+
+def _make_data(folder: Path, variables: Mapping[str, str]) -> None:
+    seed = secrets.randbits(63)
+    env = {**trial_environment(variables, folder, 0), "AIRESEARCH_DATA_SEED": str(seed)}
+    done = subprocess.run(
+        [sys.executable, _DATA_MAKER],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise AiresearchError(
+            f"the example's data could not be made: {lines[-1] if lines else 'no word why'}",
+            "the examples need their libraries: pip install 'airesearch[examples]'",
+        )
+
+
+def _empty(lab: Lab) -> pygit2.Oid:
+    return lab.repo.TreeBuilder().write()

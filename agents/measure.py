@@ -1,0 +1,155 @@
+"""From a proposed node to a measured one: answer from the record, or run the trial, and commit."""
+
+import json
+import shutil
+import sys
+import warnings
+from pathlib import Path
+
+import pygit2
+
+from ..gitlab.change import compare
+from ..gitlab.facts import Status, Trial
+from ..gitlab.lab import node_branch
+from ..gitlab.records import Measure
+from ..gitlab.tree import Node
+from ..gitlab.trees import edit, read
+from ..policies.guard import FAILED, REFUSED, runner_policy
+from .campaign import Campaign
+from .environment import find_command
+from .runner import Job, Outcome
+
+_NOT_ANSWERS = (Status.CANCELLED, Status.LOST, Status.DENIED, Status.DUPLICATE)
+_LARGEST_SOURCE = 1 << 20
+
+
+def measure(campaign: Campaign, node: Node) -> Node:
+    """The node with its next trial recorded on its branch."""
+    trial = Trial(node.id, len(node.trials) + 1)
+    seed = campaign.seed(trial.replicate)
+    outcome = _without_running(campaign, node, seed) or campaign.runner.run(_job(node, trial, seed))
+    environment = campaign.lab.blob(campaign.runner.environment)
+    record = _record(campaign, node, trial, seed, outcome, str(environment.oid))
+    tree = edit(
+        campaign.lab.repo,
+        campaign.lab.tree_of(node.tip),
+        {
+            "research/result.json": _result(record),
+            "research/run.log": outcome.log,
+            "research/environment.json": environment,
+        },
+    )
+    check = runner_policy().check
+    tip = campaign.lab.commit(node_branch(node.id), record, tree, [node.tip], check=check)
+    return Node(tip, node.onto, node.proposed, node.propose, (*node.trials, record))
+
+
+def _job(node: Node, trial: Trial, seed: int) -> Job:
+    propose = node.propose
+    candidate, protocol = pygit2.Oid(hex=propose.candidate), pygit2.Oid(hex=propose.protocol)
+    return Job(str(trial), candidate, protocol, seed, propose.diff.added + propose.diff.removed)
+
+
+def _without_running(campaign: Campaign, node: Node, seed: int) -> Outcome | None:
+    """The outcome where no compute is needed to know it."""
+    repo, tree = campaign.lab.repo, campaign.lab.tree_of(node.proposed)
+    if read(repo, tree, REFUSED) is not None:
+        refusals = [line for line in node.propose.body.split("\n") if line.startswith("Refused: ")]
+        reasons = "; ".join(line.removeprefix("Refused: ") for line in refusals)
+        return Outcome(Status.DENIED, reasons)
+    failed = read(repo, tree, FAILED)
+    if failed is not None:
+        what = failed.decode("utf-8", "replace").strip()
+        return Outcome(Status.CRASH, f"the proposer failed: {what}", log=failed)
+    return _duplicate(campaign, node, seed) or _invalid(campaign, node)
+
+
+def _duplicate(campaign: Campaign, node: Node, seed: int) -> Outcome | None:
+    metric = campaign.task.objective.metric
+    for other in campaign.tree.nodes.values():
+        same = (other.propose.candidate, other.propose.protocol) == (
+            node.propose.candidate,
+            node.propose.protocol,
+        )
+        if not same or other.id >= node.id:
+            continue
+        for trial in other.trials:
+            if trial.seed == seed and trial.status not in _NOT_ANSWERS:
+                value = other.value(metric)
+                shown = "" if value is None else f", {metric}={value:.6g}"
+                was = f"same candidate as node {other.id}, which was {trial.status}{shown}"
+                return Outcome(Status.DUPLICATE, was)
+    return None
+
+
+def _invalid(campaign: Campaign, node: Node) -> Outcome | None:
+    """A changed Python file that will not compile, where trials run in this very Python."""
+    program = find_command(campaign.task.candidate, campaign.variables)
+    if not node.parents or program is None or not _is_our_python(program):
+        return None
+    repo, tree = campaign.lab.repo, campaign.lab.tree_of(node.proposed)
+    for change in compare(repo, campaign.lab.tree_of(node.onto), tree).paths:
+        if not change.path.endswith(".py") or change.size > _LARGEST_SOURCE:
+            continue
+        fault = _syntax_fault(read(repo, tree, change.path) or b"", change.path)
+        if fault:
+            return Outcome(Status.INVALID, fault, log=fault.encode("utf-8", "replace") + b"\n")
+    return None
+
+
+def _is_our_python(program: str) -> bool:
+    ours = shutil.which(sys.executable)
+    return ours is not None and Path(program).resolve() == Path(ours).resolve()
+
+
+def _syntax_fault(source: bytes, path: str) -> str:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(source, path, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        return f"{path}, line {error.lineno}: {error.msg}"
+    except (ValueError, RecursionError, MemoryError) as error:
+        return f"{path} does not compile: {type(error).__name__}: {error}"
+    return ""
+
+
+def _record(
+    campaign: Campaign, node: Node, trial: Trial, seed: int, outcome: Outcome, environment: str
+) -> Measure:
+    shown = next((f"{m.name} {m.value:.6g}" for m in outcome.metrics), "")
+    said = shown if outcome.status is Status.OK else f"{outcome.status}, {outcome.reason}"
+    return Measure(
+        agent="runner",
+        subject=said or "ok",
+        node=node.id,
+        parent_node=node.parents,
+        trial=trial,
+        candidate=node.propose.candidate,
+        protocol=node.propose.protocol,
+        status=outcome.status,
+        metric=outcome.metrics,
+        reason=outcome.reason or None,
+        seed=seed,
+        duration=round(outcome.duration, 6),
+        peak_memory=outcome.peak_memory,
+        output_bytes=outcome.output_bytes,
+        executor=campaign.runner.executor,
+        sandbox=campaign.runner.sandbox,
+        evaluator=campaign.runner.evaluator,
+        environment=environment,
+    )
+
+
+def _result(record: Measure) -> bytes:
+    facts = {
+        "trial": str(record.trial),
+        "status": str(record.status),
+        "reason": record.reason,
+        "metrics": {metric.name: metric.value for metric in record.metric},
+        "seed": record.seed,
+        "seconds": record.duration,
+        "peak_memory_bytes": record.peak_memory,
+        "output_bytes": record.output_bytes,
+    }
+    return json.dumps(facts, indent=1).encode() + b"\n"

@@ -1,0 +1,73 @@
+"""What a task needs of this machine and this tree, checked before anything is written."""
+
+import difflib
+from collections.abc import Mapping
+
+import pygit2
+
+from ..gitlab.errors import AiresearchError
+from ..gitlab.trees import find, walk
+from ..policies.paths import is_under, matches
+from ..policies.search import POLICIES
+from ..policies.task import FILE, Task
+from .environment import find_command
+
+
+def require_ready(
+    repo: pygit2.Repository, tree: pygit2.Oid, task: Task, variables: Mapping[str, str]
+) -> None:
+    """Raises AiresearchError with the mend where the task cannot run in `tree` on this machine."""
+    _require_policy(task)
+    _require_commands(task, variables)
+    _require_files(repo, tree, task)
+
+
+def _require_policy(task: Task) -> None:
+    name = task.search.policy
+    if name not in POLICIES:
+        near = difflib.get_close_matches(name, POLICIES, 1)
+        mend = f"did you mean {near[0]!r}?" if near else f"use one of: {', '.join(POLICIES)}"
+        raise AiresearchError(f"{FILE}: search.policy: there is no policy {name!r}", mend)
+
+
+def _require_commands(task: Task, variables: Mapping[str, str]) -> None:
+    for key, command in (("candidate", task.candidate), ("evaluate", task.evaluate)):
+        if command is None:
+            continue
+        try:
+            found = find_command(command, variables)
+        except ValueError as error:
+            raise AiresearchError(
+                f"{FILE}: {key}: cannot be split into words: {error}", "close the quote"
+            ) from error
+        if found is None and "/" not in command.split()[0]:
+            raise AiresearchError(
+                f"{FILE}: {key}: there is no command {command.split()[0]!r} on this machine",
+                "install it, or give the program's full path",
+            )
+
+
+def _require_files(repo: pygit2.Repository, tree: pygit2.Oid, task: Task) -> None:
+    paths = [entry.path for entry in walk(repo, tree)]
+    editable = [path for path in paths if matches(task.editable, path)]
+    if not editable:
+        raise AiresearchError(
+            f"{FILE}: editable: no committed file matches {', '.join(task.editable)}",
+            "name the files agents may change, and commit them",
+        )
+    open_to_all = [path for path in editable if not is_under(path, task.protected_paths)]
+    if not open_to_all:
+        raise AiresearchError(
+            f"{FILE}: editable: {editable[0]} is protected: it is the task, the evaluator or "
+            "private data",
+            "name another file: what scores a candidate cannot be what is changed",
+        )
+    if task.evaluate is not None and not any(
+        find(repo, tree, path)
+        for path in task.protected_paths
+        if path not in (FILE, "private", "policies")
+    ):
+        raise AiresearchError(
+            f"{FILE}: evaluate: `{task.evaluate}` names no committed file",
+            "commit the evaluator, or list its files under `protected:`",
+        )

@@ -1,0 +1,153 @@
+"""From an expansion to a node: desk → propose → guard → commit."""
+
+from dataclasses import replace
+from functools import partial
+
+import pygit2
+
+from ..gitlab.change import Check, compare, patch
+from ..gitlab.desk import Desk
+from ..gitlab.errors import AiresearchError, Denied
+from ..gitlab.facts import Diff, Operator
+from ..gitlab.lab import node_branch
+from ..gitlab.records import Propose
+from ..gitlab.tree import Node
+from ..gitlab.trees import edit, read
+from ..policies.guard import (
+    FAILED,
+    REFUSED,
+    no_change_policy,
+    proposer_policy,
+    refusal_policy,
+)
+from ..policies.search import Expansion
+from .brief import Brief, Past, Proposal
+from .campaign import Campaign
+from .team import Agent
+
+_PATCH_LIMIT = 1 << 16
+_NO_DIFF = Diff(0, 0, 0)
+
+
+def propose_baseline(campaign: Campaign) -> Node:
+    """The trunk as it stands, as a node: proposed by nobody, measured like any other."""
+    lab, base = campaign.lab, campaign.tree.base
+    tree = lab.tree_of(base)
+    record = Propose(
+        agent="airesearch",
+        subject="baseline, the trunk as it stands",
+        node=campaign.tree.next_id,
+        operator=Operator.DRAFT,
+        diff=_NO_DIFF,
+        candidate=str(lab.candidate(tree)),
+        protocol=str(campaign.protocol),
+    )
+    tip = lab.commit(
+        node_branch(record.node),
+        record,
+        tree,
+        [base],
+        check=no_change_policy("airesearch").check,
+        new=True,
+    )
+    return Node(tip, base, tip, record)
+
+
+def propose(campaign: Campaign, expansion: Expansion) -> Node:
+    """A new node grown from `expansion`; refused and failed proposals become nodes too."""
+    lab, parent = campaign.lab, expansion.parent
+    agent = campaign.agent_for(campaign.tree.next_id)
+    policy = proposer_policy(agent.name, campaign.task)
+    before = lab.tree_of(parent.tip)
+    desk = Desk(lab, before, policy.may_read, policy.may_write)
+    try:
+        proposal = agent.proposer.propose(desk, _brief(campaign, agent, expansion))
+    except AiresearchError:
+        raise
+    except Exception as error:  # a proposer is anybody's code: its failure is an outcome
+        return _failed(campaign, expansion, agent, error)
+    tree = desk.tree()
+    record = _record(campaign, expansion, agent, proposal, before, tree)
+    try:
+        return _commit(campaign, parent, record, tree, policy.check)
+    except Denied as denied:
+        return _refused(campaign, parent, record, desk, denied)
+
+
+def _refused(campaign: Campaign, parent: Node, record: Propose, desk: Desk, denied: Denied) -> Node:
+    """The parent's files, and the refused change beside them as a patch."""
+    lab = campaign.lab
+    before = lab.tree_of(parent.tip)
+    text = patch(lab.repo, before, desk.shown_tree(), _PATCH_LIMIT)
+    tree = edit(lab.repo, before, {REFUSED: text or b"(no change that may be shown)\n"})
+    refused = replace(
+        record,
+        body="\n".join([record.body, "", *(f"Refused: {reason}" for reason in denied.reasons)]),
+        diff=_NO_DIFF,
+        candidate=parent.propose.candidate,
+    )
+    return _commit(campaign, parent, refused, tree, refusal_policy(record.agent).check)
+
+
+def _failed(campaign: Campaign, expansion: Expansion, agent: Agent, error: Exception) -> Node:
+    parent = expansion.parent
+    before = campaign.lab.tree_of(parent.tip)
+    what = f"{type(error).__name__}: {error}"
+    proposal = Proposal(f"no proposal, {what}")
+    record = _record(campaign, expansion, agent, proposal, before, before)
+    tree = edit(campaign.lab.repo, before, {FAILED: what.encode("utf-8", "replace") + b"\n"})
+    return _commit(campaign, parent, record, tree, refusal_policy(agent.name).check)
+
+
+def _commit(
+    campaign: Campaign, parent: Node, record: Propose, tree: pygit2.Oid, check: Check
+) -> Node:
+    branch = node_branch(record.node)
+    tip = campaign.lab.commit(branch, record, tree, [parent.tip], check=check, new=True)
+    return Node(tip, parent.tip, tip, record)
+
+
+def _record(
+    campaign: Campaign,
+    expansion: Expansion,
+    agent: Agent,
+    proposal: Proposal,
+    before: pygit2.Oid,
+    after: pygit2.Oid,
+) -> Propose:
+    change = compare(campaign.lab.repo, before, after)
+    return Propose(
+        agent=agent.name,
+        subject=proposal.subject,
+        body=proposal.body,
+        node=campaign.tree.next_id,
+        parent_node=(expansion.parent.id,),
+        operator=expansion.operator,
+        diff=change.diff,
+        diff_path=change.listed,
+        candidate=str(campaign.lab.candidate(after)),
+        protocol=str(campaign.protocol),
+    )
+
+
+def _brief(campaign: Campaign, agent: Agent, expansion: Expansion) -> Brief:
+    tree, objective = campaign.tree, campaign.task.objective
+    root = tree.root
+    assert root is not None, "only a measured baseline is expanded"
+    rooted = tree.rooted.values()
+    return Brief(
+        node=tree.next_id,
+        operator=expansion.operator,
+        metric=objective.metric,
+        goal=objective.goal,
+        seed=campaign.draws(tree.next_id).getrandbits(31),
+        turn=sum(1 for node in rooted if node.propose.agent == agent.name),
+        base=_past(campaign, root),
+        past=tuple(_past(campaign, node) for node in rooted if node.trials),
+    )
+
+
+def _past(campaign: Campaign, node: Node) -> Past:
+    candidate = pygit2.Oid(hex=node.propose.candidate)
+    files = partial(read, campaign.lab.repo, candidate)
+    return Past(node.id, str(node.status), campaign.value(node), files)

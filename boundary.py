@@ -1,0 +1,72 @@
+"""Where errors end: each becomes one exit code and a message that says what to type."""
+
+import errno
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+
+import click
+import pygit2
+
+from .gitlab.errors import AiresearchError, NothingToDo
+
+DONE, ERROR, USAGE, NOTHING, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
+_MENDS = {
+    "no space left": "free space on the disk and type it again: nothing recorded is lost",
+    "read-only file system": "the lab must be writable: work in a clone",
+    "permission denied": "the lab must be writable: work in a clone, or mend its owner",
+    "not owned by current user": "trust it: git config --global --add safe.directory '*'",
+}
+
+
+def guarded(command: click.Command) -> int:
+    """Run the command line and say its exit code; no traceback but for a bug."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        command.main(standalone_mode=False)
+        sys.stdout.flush()
+        return DONE
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as wrong:
+        wrong.show()
+        return USAGE
+    except (KeyboardInterrupt, click.Abort):
+        return _say(INTERRUPTED, "interrupted; what was finished is recorded, the rest goes on "
+                    "with the next step or run")  # fmt: skip
+    except NothingToDo as nothing:
+        return _say(NOTHING, str(nothing))
+    except AiresearchError as error:
+        return _say(ERROR, f"error: {error}")
+    except BrokenPipeError:
+        # Whoever read us is gone: leave without a word, and without one at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ERROR
+    except (OSError, pygit2.GitError) as error:
+        mend = _mend(error)
+        return _say(ERROR, f"error: {error}\n  {mend}") if mend else _bug()
+    except Exception:  # the boundary: anything else is a bug of ours, and said as one
+        return _bug()
+
+
+def _mend(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _MENDS["no space left"]
+    text = str(error).lower()
+    return next((mend for sign, mend in _MENDS.items() if sign in text), "")
+
+
+def _say(code: int, text: str) -> int:
+    click.secho(text, err=True, fg="yellow" if code == NOTHING else "red")
+    return code
+
+
+def _bug() -> int:
+    traceback.print_exc()
+    return _say(BUG, "this is a bug in airesearch: please report the lines above")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
