@@ -8,7 +8,6 @@ import traceback
 from types import FrameType
 
 import click
-import pygit2
 
 from .gitlab.errors import AiresearchError, NothingToDo
 
@@ -25,7 +24,7 @@ def guarded(command: click.Command) -> int:
     """Run the command line and say its exit code; no traceback but for a bug."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        command.main(standalone_mode=False)
+        command.main(prog_name="airesearch", standalone_mode=False)
         sys.stdout.flush()
         return DONE
     except click.exceptions.Exit as ended:
@@ -44,11 +43,9 @@ def guarded(command: click.Command) -> int:
         # Whoever read us is gone: leave without a word, and without one at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ERROR
-    except (OSError, pygit2.GitError) as error:
+    except Exception as error:  # the boundary: what has no mend is a bug of ours, said as one
         mend = _mend(error)
         return _say(ERROR, f"error: {error}\n  {mend}") if mend else _bug()
-    except Exception:  # the boundary: anything else is a bug of ours, and said as one
-        return _bug()
 
 
 def _mend(error: Exception) -> str:

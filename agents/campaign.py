@@ -3,24 +3,22 @@
 from collections.abc import Mapping
 from random import Random
 
-import pygit2
-
-from ..gitlab.errors import AiresearchError
 from ..gitlab.lab import Lab
 from ..gitlab.tree import Node, SearchTree, load_tree
-from ..gitlab.trees import read
+from ..gitlab.trees import Oid
 from ..policies.guard import Policy
-from ..policies.task import FILE, Task, parse_task
-from .preflight import require_ready
+from ..policies.task import Task
+from .preflight import ready_team
+from .rules import read_task
 from .runner import Runner
-from .team import Agent, assemble
+from .team import Agent
 
 
 class Campaign:
     """Everything a step needs. `variables` is the user's environment."""
 
     task: Task
-    protocol: pygit2.Oid
+    protocol: Oid
     team: tuple[Agent, ...]
     runner: Runner
 
@@ -38,11 +36,10 @@ class Campaign:
             self._adopt_rules()
 
     def _adopt_rules(self) -> None:
-        repo, tree = self.lab.repo, self.lab.tree_of(self.tree.base)
-        self.task = read_task(repo, tree)
-        require_ready(repo, tree, self.task, self.variables)
+        lab, tree = self.lab, self.lab.tree_of(self.tree.base)
+        self.task = read_task(lab, tree)
+        self.team = ready_team(lab, tree, self.task, self.variables)
         self.protocol = self.lab.protocol(tree, self.task.protected_paths)
-        self.team = assemble(self.task, lambda path: read(repo, tree, path))
         reader = Policy("candidate", (), ())
         self.runner = Runner(self.lab, self.task, reader, self.variables)
 
@@ -61,11 +58,3 @@ class Campaign:
     def value(self, node: Node | None) -> float | None:
         """The objective's value of a node, None where it has none."""
         return None if node is None else node.value(self.task.objective.metric)
-
-
-def read_task(repo: pygit2.Repository, tree: pygit2.Oid) -> Task:
-    """The task that stands in `tree`."""
-    text = read(repo, tree, FILE)
-    if text is None:
-        raise AiresearchError(f"{FILE} is not on the trunk", "make it a lab: airesearch init")
-    return parse_task(text.decode("utf-8", "replace"))

@@ -9,19 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pygit2
-
 from ..examples import folder as example_folder
 from ..examples import names as example_names
-from ..gitlab.create import add_files, adoptable, new_repository
+from ..gitlab.create import add_files, adoptable, new_repository, settle_trunk, uncommitted
 from ..gitlab.errors import AiresearchError
 from ..gitlab.lab import Lab, open_lab
 from ..gitlab.text import plural
-from ..gitlab.trees import edit, read
+from ..gitlab.trees import EMPTY, edit, read
 from ..policies.guard import init_policy
 from ..policies.task import FILE, Task, parse_task
 from .environment import trial_environment
-from .preflight import require_ready
+from .preflight import ready_team
 from .template import Settings, render
 
 _DATA_MAKER = "make_data.py"
@@ -49,7 +47,7 @@ def found_example(name: str, path: Path, variables: Mapping[str, str]) -> Lab:
             if file.is_file() and ".git" not in file.relative_to(folder).parts
         }
         task = parse_task(files[FILE].decode())
-        require_ready(lab.repo, edit(lab.repo, _empty(lab), files), task, variables)
+        ready_team(lab, edit(lab.repo, EMPTY, files), task, variables)
         add_files(lab, files, init_policy(tuple(files)).check)
         folder.rename(path)
     return open_lab(path)
@@ -66,35 +64,19 @@ class Adopted:
 
 def adopt(start: Path, settings: Settings | None, variables: Mapping[str, str]) -> Adopted:
     """Make the repository `start` lies in a lab: one commit with the task, nothing else touched."""
-    repo = _repository(start)
-    lab = adoptable(repo)
+    lab = adoptable(start)
     tree = lab.tree_of(lab.trunk_tip)
-    committed = read(repo, tree, FILE)
+    committed = read(lab.repo, tree, FILE)
     if committed is not None and lab.node_tips():
         raise AiresearchError("this already is a lab", "go on with it: airesearch run")
-    text = committed or _task_text(Path(repo.workdir), settings)
+    text = committed or _task_text(Path(lab.repo.workdir), settings)
     task = parse_task(text.decode("utf-8", "replace"))
-    require_ready(repo, edit(repo, tree, {FILE: text}), task, variables)
+    ready_team(lab, edit(lab.repo, tree, {FILE: text}), task, variables)
     if committed is None:
         add_files(lab, {FILE: text}, init_policy((FILE,)).check)
     else:
-        repo.config["airesearch.trunk"] = lab.trunk
-    return Adopted(lab, task, _uncommitted(repo))
-
-
-def _repository(start: Path) -> pygit2.Repository:
-    found = pygit2.discover_repository(str(start))
-    if found is not None:
-        return pygit2.Repository(found)
-    if start.is_dir() and any(start.iterdir()):
-        raise AiresearchError(
-            f"{start} is not in a git repository",
-            "make it one: git init && git add -A && git commit -m 'Start', then airesearch init",
-        )
-    raise AiresearchError(
-        f"there is nothing to research in {start}",
-        f"start from an example: airesearch init --example {example_names()[0]}",
-    )
+        settle_trunk(lab)
+    return Adopted(lab, task, _uncommitted(lab))
 
 
 def _task_text(workdir: Path, settings: Settings | None) -> bytes:
@@ -111,12 +93,8 @@ def _task_text(workdir: Path, settings: Settings | None) -> bytes:
     return render(settings).encode()
 
 
-def _uncommitted(repo: pygit2.Repository) -> str:
-    changed = [
-        path
-        for path, flags in repo.status(untracked_files="no").items()
-        if flags != pygit2.enums.FileStatus.CURRENT
-    ]
+def _uncommitted(lab: Lab) -> str:
+    changed = uncommitted(lab)
     if not changed:
         return ""
     return (
@@ -142,7 +120,3 @@ def _make_data(folder: Path, variables: Mapping[str, str]) -> None:
             f"the example's data could not be made: {lines[-1] if lines else 'no word why'}",
             "the examples need their libraries: pip install 'airesearch[examples]'",
         )
-
-
-def _empty(lab: Lab) -> pygit2.Oid:
-    return lab.repo.TreeBuilder().write()

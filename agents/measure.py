@@ -6,14 +6,12 @@ import sys
 import warnings
 from pathlib import Path
 
-import pygit2
-
 from ..gitlab.change import compare
 from ..gitlab.facts import Status, Trial
 from ..gitlab.lab import node_branch
 from ..gitlab.records import Measure
 from ..gitlab.tree import Node
-from ..gitlab.trees import edit, read
+from ..gitlab.trees import Oid, edit, read
 from ..policies.guard import FAILED, REFUSED, runner_policy
 from .campaign import Campaign
 from .environment import find_command
@@ -46,7 +44,7 @@ def measure(campaign: Campaign, node: Node) -> Node:
 
 def _job(node: Node, trial: Trial, seed: int) -> Job:
     propose = node.propose
-    candidate, protocol = pygit2.Oid(hex=propose.candidate), pygit2.Oid(hex=propose.protocol)
+    candidate, protocol = Oid(hex=propose.candidate), Oid(hex=propose.protocol)
     return Job(str(trial), candidate, protocol, seed, propose.diff.added + propose.diff.removed)
 
 

@@ -3,23 +3,25 @@
 import difflib
 from collections.abc import Mapping
 
-import pygit2
-
 from ..gitlab.errors import AiresearchError
-from ..gitlab.trees import find, walk
+from ..gitlab.lab import Lab
+from ..gitlab.trees import Oid, find, read, walk
 from ..policies.paths import is_under, matches
 from ..policies.search import POLICIES
 from ..policies.task import FILE, Task
 from .environment import find_command
+from .team import Agent, assemble
 
 
-def require_ready(
-    repo: pygit2.Repository, tree: pygit2.Oid, task: Task, variables: Mapping[str, str]
-) -> None:
-    """Raises AiresearchError with the mend where the task cannot run in `tree` on this machine."""
+def ready_team(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) -> tuple[Agent, ...]:
+    """The task's agents, once all it needs in `tree` and on this machine is there.
+
+    Raises AiresearchError with the mend where something is not.
+    """
     _require_policy(task)
     _require_commands(task, variables)
-    _require_files(repo, tree, task)
+    _require_files(lab, tree, task)
+    return assemble(task, lambda path: read(lab.repo, tree, path))
 
 
 def _require_policy(task: Task) -> None:
@@ -47,8 +49,8 @@ def _require_commands(task: Task, variables: Mapping[str, str]) -> None:
             )
 
 
-def _require_files(repo: pygit2.Repository, tree: pygit2.Oid, task: Task) -> None:
-    paths = [entry.path for entry in walk(repo, tree)]
+def _require_files(lab: Lab, tree: Oid, task: Task) -> None:
+    paths = [entry.path for entry in walk(lab.repo, tree)]
     editable = [path for path in paths if matches(task.editable, path)]
     if not editable:
         raise AiresearchError(
@@ -63,7 +65,7 @@ def _require_files(repo: pygit2.Repository, tree: pygit2.Oid, task: Task) -> Non
             "name another file: what scores a candidate cannot be what is changed",
         )
     if task.evaluate is not None and not any(
-        find(repo, tree, path)
+        find(lab.repo, tree, path)
         for path in task.protected_paths
         if path not in (FILE, "private", "policies")
     ):

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from functools import partial
 
-import pygit2
-
 from ..gitlab.change import Check, compare, patch
 from ..gitlab.desk import Desk
 from ..gitlab.errors import AiresearchError, Denied
@@ -12,7 +10,7 @@ from ..gitlab.facts import Diff, Operator
 from ..gitlab.lab import node_branch
 from ..gitlab.records import Propose
 from ..gitlab.tree import Node
-from ..gitlab.trees import edit, read
+from ..gitlab.trees import Oid, edit, read
 from ..policies.guard import (
     FAILED,
     REFUSED,
@@ -99,9 +97,7 @@ def _failed(campaign: Campaign, expansion: Expansion, agent: Agent, error: Excep
     return _commit(campaign, parent, record, tree, refusal_policy(agent.name).check)
 
 
-def _commit(
-    campaign: Campaign, parent: Node, record: Propose, tree: pygit2.Oid, check: Check
-) -> Node:
+def _commit(campaign: Campaign, parent: Node, record: Propose, tree: Oid, check: Check) -> Node:
     branch = node_branch(record.node)
     tip = campaign.lab.commit(branch, record, tree, [parent.tip], check=check, new=True)
     return Node(tip, parent.tip, tip, record)
@@ -112,8 +108,8 @@ def _record(
     expansion: Expansion,
     agent: Agent,
     proposal: Proposal,
-    before: pygit2.Oid,
-    after: pygit2.Oid,
+    before: Oid,
+    after: Oid,
 ) -> Propose:
     change = compare(campaign.lab.repo, before, after)
     return Propose(
@@ -148,6 +144,6 @@ def _brief(campaign: Campaign, agent: Agent, expansion: Expansion) -> Brief:
 
 
 def _past(campaign: Campaign, node: Node) -> Past:
-    candidate = pygit2.Oid(hex=node.propose.candidate)
+    candidate = Oid(hex=node.propose.candidate)
     files = partial(read, campaign.lab.repo, candidate)
     return Past(node.id, str(node.status), campaign.value(node), files)

@@ -10,17 +10,15 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-import pygit2
-
 from ..gitlab.facts import Metric, Status
 from ..gitlab.lab import Lab
-from ..gitlab.trees import lay_out, read, walk
+from ..gitlab.trees import Oid, lay_out, read, walk
 from ..policies.guard import Policy
 from ..policies.paths import matches
 from ..policies.task import Task
 from .environment import describe, find_command, trial_environment
 from .outputs import BadOutput, pass_outputs
-from .process import Limits, Ran, run
+from .process import CannotStart, Limits, Ran, run
 from .score import BadScore, ordered, partial, read_metrics, read_printed, require
 
 _MIB = 1 << 20
@@ -38,8 +36,8 @@ class Job:
 
     label: str
     """Names the folder: the trial, as `42.1`."""
-    candidate: pygit2.Oid
-    protocol: pygit2.Oid
+    candidate: Oid
+    protocol: Oid
     seed: int
     diff_lines: int
 
@@ -84,7 +82,10 @@ class Runner:
         with _folder(self._lab.home / "trials", job.label) as folder:
             work = folder / "candidate"
             lay_out(self._lab.repo, job.candidate, work, self._belongs)
-            ran = self._start(self._task.candidate, work, job.seed, {})
+            try:
+                ran = self._start(self._task.candidate, work, job.seed, {})
+            except CannotStart as cannot:
+                return Outcome(Status.CRASH, cannot.what)
             outcome = _ended(ran)
             if outcome.status is not Status.OK:
                 return outcome
@@ -123,7 +124,10 @@ class Runner:
         except BadOutput as bad:
             raise BadScore(Status.METRIC, str(bad)) from None
         extra = {"AIRESEARCH_METRICS": str(metrics)}
-        scored = _ended(self._start(self._task.evaluate, bench, job.seed, extra))
+        try:
+            scored = _ended(self._start(self._task.evaluate, bench, job.seed, extra))
+        except CannotStart as cannot:
+            raise BadScore(Status.EVALUATOR, cannot.what) from None
         if scored.status is not Status.OK:
             raise BadScore(Status.EVALUATOR, f"the evaluator: {scored.reason}")
         return read_metrics(metrics), b"\n--- evaluator ---\n" + scored.log if scored.log else b""
@@ -151,7 +155,7 @@ class Runner:
             values["code_lines"] = float(self._code_lines(job.candidate))
         return {name: value for name, value in values.items() if name in wanted}
 
-    def _code_lines(self, candidate: pygit2.Oid) -> int:
+    def _code_lines(self, candidate: Oid) -> int:
         """Lines that are not blank in the editable files."""
         repo = self._lab.repo
         paths = (e.path for e in walk(repo, candidate) if matches(self._task.editable, e.path))

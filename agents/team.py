@@ -8,6 +8,7 @@ from ..gitlab.errors import AiresearchError
 from ..policies.task import FILE, Member, Task
 from .brief import Proposer
 from .scripted import Scripted, parse_script
+from .tuner import Tuner
 
 ReadFile = Callable[[str], bytes | None]
 
@@ -21,7 +22,7 @@ class Agent:
 
 
 def _tuner(name: str, member: Member, read: ReadFile) -> Proposer:
-    raise AssertionError
+    return Tuner()
 
 
 def _scripted(name: str, member: Member, read: ReadFile) -> Proposer:

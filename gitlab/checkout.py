@@ -2,50 +2,72 @@
 
 import os
 import subprocess
+import sys
+from itertools import islice
 
 import pygit2
 
+_LOOK_BACK = 50
+
 
 class Checkout:
-    """The checkout before `ref` moves; its state is read here, before anything changes."""
+    """The checkout before `ref` moves; what it needs is read here, before anything changes."""
 
     def __init__(self, repo: pygit2.Repository, ref: str) -> None:
-        self._folder = None if repo.is_bare else repo.workdir
         head = repo.references.get("HEAD")
-        self._at: pygit2.Oid | None = None
-        if self._folder is not None and head is not None and head.target == ref:
-            at = repo.references.get(ref)
-            self._at = None if at is None else pygit2.Oid(hex=str(at.target))
-        self._clean = self._at is not None and self._is_clean()
+        follows = not repo.is_bare and head is not None and head.target == ref
+        self._repo = repo
+        self._base, unstaged = self._checked_out(ref) if follows else (None, False)
+        self._clean = unstaged and self._is_clean()
 
     def follow(self, new: pygit2.Oid) -> str:
         """Bring the files to commit `new`; a sentence for the user where they were left alone."""
-        if self._at is None or self._at == new:
+        if self._base is None or self._base == new:
             return ""
-        done = self._clean and self._git("read-tree", "-m", "-u", f"{self._at}", f"{new}")
-        if done and done.returncode == 0:
+        if self._clean and self._bring(new):
             return ""
-        why = "has uncommitted changes" if not self._clean else "has files in the way"
+        why = "has files in the way" if self._clean else "has uncommitted changes"
+        at = str(self._base)[:10]
         return (
-            f"your checkout {why} and was left at {str(self._at)[:10]}; to bring it up to date "
-            f"and keep your changes: git read-tree -m -u {str(self._at)[:10]} HEAD"
+            f"your checkout {why} and was left at {at}; to bring it up to date and keep your "
+            f"changes: git read-tree -m -u {at} HEAD"
         )
+
+    def _checked_out(self, ref: str) -> tuple[pygit2.Oid | None, bool]:
+        """The commit of the branch that the index is of, and whether nothing is staged on it.
+
+        That is its tip, or an older commit where the checkout was left behind before.
+        """
+        tip = self._repo.references.get(ref)
+        if tip is None:
+            return None, False
+        self._repo.index.read()
+        walk = self._repo.walk(tip.target)
+        walk.simplify_first_parent()
+        nearest, fewest = pygit2.Oid(hex=str(tip.target)), sys.maxsize
+        for commit in islice(walk, _LOOK_BACK):
+            staged = len(commit.tree.diff_to_index(self._repo.index))
+            if staged < fewest:
+                nearest, fewest = commit.id, staged
+            if not staged:
+                break
+        return nearest, not fewest
 
     def _is_clean(self) -> bool:
-        status = self._git("status", "--porcelain", "--untracked-files=no")
-        return status.returncode == 0 and not status.stdout.strip()
+        self._git("update-index", "-q", "--refresh")
+        changed = self._git("diff-files", "--name-only", "--ignore-submodules")
+        return changed.returncode == 0 and not changed.stdout.strip()
+
+    def _bring(self, new: pygit2.Oid) -> bool:
+        return self._git("read-tree", "-m", "-u", str(self._base), str(new)).returncode == 0
 
     def _git(self, *words: str) -> subprocess.CompletedProcess[bytes]:
+        # Git's own variables would point this call at another repository.
+        env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
         return subprocess.run(
-            ["git", "-C", str(self._folder), *words],
+            ["git", "-C", self._repo.workdir, *words],
             capture_output=True,
             stdin=subprocess.DEVNULL,
-            env=clean_environment(),
+            env={**env, "LC_ALL": "C"},
             check=False,
         )
-
-
-def clean_environment() -> dict[str, str]:
-    """The environment without git's own variables, which would point a child at another lab."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    return {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}

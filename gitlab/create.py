@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import FileMode
+from pygit2.enums import FileMode, FileStatus
 
 from .change import Check
 from .errors import AiresearchError
@@ -17,12 +17,17 @@ _MESSAGE = "Start the lab\n\nThe task, and what it needs. From here on every act
 
 def new_repository(folder: Path) -> Lab:
     """A repository without commits in `folder`, its trunk `main`."""
-    repo = pygit2.init_repository(str(folder), initial_head=NEW_TRUNK)
-    return _as_lab(repo, NEW_TRUNK)
+    lab = Lab(pygit2.init_repository(str(folder), initial_head=NEW_TRUNK), NEW_TRUNK)
+    settle_trunk(lab)
+    return lab
 
 
-def adoptable(repo: pygit2.Repository) -> Lab:
-    """The repository as a lab-to-be, its trunk the branch checked out. Raises with the mend."""
+def adoptable(start: Path) -> Lab:
+    """The repository `start` lies in as a lab-to-be, its trunk the branch checked out.
+
+    Raises AiresearchError with the mend where it cannot become one.
+    """
+    repo = _repository(start)
     if repo.is_bare:
         raise AiresearchError(
             "this is a bare repository: it has no files to research",
@@ -51,7 +56,7 @@ def add_files(lab: Lab, files: Mapping[str, bytes], check: Check) -> pygit2.Oid:
 
     What the user staged or changed is neither committed nor touched.
     """
-    _as_lab(lab.repo, lab.trunk)
+    settle_trunk(lab)
     parent = lab.tip(f"refs/heads/{lab.trunk}")
     before = EMPTY if parent is None else lab.tree_of(parent)
     tree = edit(lab.repo, before, files)
@@ -65,9 +70,30 @@ def add_files(lab: Lab, files: Mapping[str, bytes], check: Check) -> pygit2.Oid:
     return oid
 
 
-def _as_lab(repo: pygit2.Repository, trunk: str) -> Lab:
-    repo.config["airesearch.trunk"] = trunk
-    return Lab(repo, trunk)
+def settle_trunk(lab: Lab) -> None:
+    """Remember which branch is the trunk, whatever is checked out later."""
+    lab.repo.config["airesearch.trunk"] = lab.trunk
+
+
+def uncommitted(lab: Lab) -> list[str]:
+    """Tracked files that are not as committed."""
+    flags = lab.repo.status(untracked_files="no")
+    return [path for path, flag in flags.items() if flag != FileStatus.CURRENT]
+
+
+def _repository(start: Path) -> pygit2.Repository:
+    found = pygit2.discover_repository(str(start))
+    if found is not None:
+        return pygit2.Repository(found)
+    if start.is_dir() and any(start.iterdir()):
+        raise AiresearchError(
+            f"{start.resolve()} is not in a git repository",
+            "make it one: git init && git add -A && git commit -m 'Start', then airesearch init",
+        )
+    raise AiresearchError(
+        f"there is nothing to research in {start.resolve()}",
+        "start from an example: airesearch init --example digits",
+    )
 
 
 def _place(target: Path, data: bytes) -> None:

@@ -55,7 +55,7 @@ class Record:
         """The facts as (key, one line of text), in the order they are written."""
         yield "Action", self.action
         yield "Agent", self.agent
-        for name, many, _ in _schema(type(self)):
+        for name, many, _ in _schema(self.action):
             value = getattr(self, name)
             for item in value if many else () if value is None else (value,):
                 if text := one_line(str(item)):
@@ -162,7 +162,7 @@ def _build(head: str, body: str, facts: dict[str, list[str]]) -> Record:
     kind = _BY_ACTION[facts["Action"][0]]
     agent = facts["Agent"][0]
     values: dict[str, Any] = {}
-    for name, many, read in _schema(kind):
+    for name, many, read in _schema(kind.action):
         items = [read(text) for text in facts.get(_key(name), ())]
         if many:
             values[name] = tuple(items)
@@ -176,8 +176,9 @@ def _key(name: str) -> str:
 
 
 @cache
-def _schema(kind: Any) -> tuple[tuple[str, bool, Any], ...]:
+def _schema(action: Action) -> tuple[tuple[str, bool, Any], ...]:
     """(field, one line for each item?, text → value) for each field that is a trailer."""
+    kind = _BY_ACTION[action]
     hints = get_type_hints(kind)
     names = [f.name for f in fields(kind) if f.name not in ("agent", "subject", "body")]
     return tuple((name, get_origin(hints[name]) is tuple, _reader(hints[name])) for name in names)

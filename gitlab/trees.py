@@ -12,7 +12,10 @@ from pathlib import Path
 import pygit2
 from pygit2.enums import FileMode, ObjectType
 
-EMPTY = pygit2.Oid(hex="4b825dc642cb6eb9a060e54bf8d69288fbee4904")
+Oid = pygit2.Oid
+"""An object's name: twenty bytes."""
+Repository = pygit2.Repository
+EMPTY = Oid(hex="4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 _ID_BYTES = 20
 
 
@@ -21,14 +24,14 @@ class Entry:
     """One file or folder in a tree, under its full path."""
 
     path: str
-    oid: pygit2.Oid
+    oid: Oid
     mode: int
 
 
 _Edits = Mapping[str, bytes | Entry | None]
 
 
-def find(repo: pygit2.Repository, root: pygit2.Oid, path: str) -> Entry | None:
+def find(repo: Repository, root: Oid, path: str) -> Entry | None:
     """The file or folder at `path`, or None."""
     here, mode = root, int(FileMode.TREE)
     for name in path.split("/"):
@@ -39,7 +42,7 @@ def find(repo: pygit2.Repository, root: pygit2.Oid, path: str) -> Entry | None:
     return Entry(path, here, mode)
 
 
-def read(repo: pygit2.Repository, root: pygit2.Oid, path: str) -> bytes | None:
+def read(repo: Repository, root: Oid, path: str) -> bytes | None:
     """The bytes of the regular file at `path`, or None where there is none."""
     entry = find(repo, root, path)
     if entry is None or entry.mode not in (FileMode.BLOB, FileMode.BLOB_EXECUTABLE):
@@ -47,7 +50,7 @@ def read(repo: pygit2.Repository, root: pygit2.Oid, path: str) -> bytes | None:
     return repo.odb.read(entry.oid)[1]
 
 
-def walk(repo: pygit2.Repository, root: pygit2.Oid, under: str = "") -> Iterator[Entry]:
+def walk(repo: Repository, root: Oid, under: str = "") -> Iterator[Entry]:
     """Every file below `root`, folders opened, in git's order."""
     for name, entry in _open(repo, root).items():
         if entry.mode == FileMode.TREE:
@@ -56,7 +59,7 @@ def walk(repo: pygit2.Repository, root: pygit2.Oid, under: str = "") -> Iterator
             yield Entry(under + name, entry.oid, entry.mode)
 
 
-def edit(repo: pygit2.Repository, root: pygit2.Oid, edits: _Edits) -> pygit2.Oid:
+def edit(repo: Repository, root: Oid, edits: _Edits) -> Oid:
     """`root` with each path set to bytes or to another tree's entry, or removed where None.
 
     A file that already stands there keeps its mode. Folders left empty go.
@@ -80,15 +83,13 @@ def edit(repo: pygit2.Repository, root: pygit2.Oid, edits: _Edits) -> pygit2.Oid
     return _write(repo, entries)
 
 
-def pick(repo: pygit2.Repository, root: pygit2.Oid, paths: Iterable[str]) -> pygit2.Oid:
+def pick(repo: Repository, root: Oid, paths: Iterable[str]) -> Oid:
     """The tree of only `paths` (files or whole folders) of `root`; absent ones are left out."""
     found = {path: find(repo, root, path) for path in paths}
     return edit(repo, EMPTY, {path: entry for path, entry in found.items() if entry is not None})
 
 
-def lay_out(
-    repo: pygit2.Repository, root: pygit2.Oid, folder: Path, keep: Callable[[str], bool]
-) -> None:
+def lay_out(repo: Repository, root: Oid, folder: Path, keep: Callable[[str], bool]) -> None:
     """Write the files of `root` that `keep` lets through below `folder`, exactly as committed.
 
     No filter of the user's git configuration runs: what is measured is the object, byte for byte.
@@ -117,7 +118,7 @@ def _write_file(target: Path, mode: int, data: bytes) -> None:
 
 
 def _place(
-    repo: pygit2.Repository, entries: dict[str, Entry], name: str, value: bytes | Entry | None
+    repo: Repository, entries: dict[str, Entry], name: str, value: bytes | Entry | None
 ) -> None:
     if isinstance(value, Entry):
         entries[name] = Entry(name, value.oid, value.mode)
@@ -130,7 +131,7 @@ def _place(
         entries[name] = Entry(name, repo.create_blob(value), int(mode))
 
 
-def _open(repo: pygit2.Repository, oid: pygit2.Oid) -> dict[str, Entry]:
+def _open(repo: Repository, oid: Oid) -> dict[str, Entry]:
     """The entries of one tree object by name, in git's order."""
     data = b"" if oid == EMPTY else repo.odb.read(oid)[1]
     entries, at = {}, 0
@@ -139,12 +140,12 @@ def _open(repo: pygit2.Repository, oid: pygit2.Oid) -> dict[str, Entry]:
         zero = data.index(b"\0", space)
         name = data[space + 1 : zero].decode("utf-8", "surrogateescape")
         end = zero + 1 + _ID_BYTES
-        entries[name] = Entry(name, pygit2.Oid(data[zero + 1 : end]), int(data[at:space], 8))
+        entries[name] = Entry(name, Oid(data[zero + 1 : end]), int(data[at:space], 8))
         at = end
     return entries
 
 
-def _write(repo: pygit2.Repository, entries: dict[str, Entry]) -> pygit2.Oid:
+def _write(repo: Repository, entries: dict[str, Entry]) -> Oid:
     def git_order(entry: Entry) -> bytes:
         return os.fsencode(entry.path) + (b"/" if entry.mode == FileMode.TREE else b"")
 

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from toys import git, repository
-
 from airesearch.gitlab import facts as f
 from airesearch.gitlab.errors import RecordError
 from airesearch.gitlab.records import Judge, Measure, Promote, Propose, Record, parse
 from airesearch.gitlab.text import one_line, prose, quote_path
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toys import git, repository
 
 ids = st.integers(0, 10**7)
 awkward = [
@@ -182,7 +181,7 @@ def test_a_metric_is_finite(value: float) -> None:
 
 def test_quoted_paths_are_what_git_prints(tmp_path: Path) -> None:
     names = ["plain.py", "sp ace", 'qu"ote', "new\nline", "tab\t", "back\\slash", "é", "..."]
-    folder = repository(tmp_path / "r", {name: "x" for name in names})
+    folder = repository(tmp_path / "r", dict.fromkeys(names, "x"))
     shown = git(folder, "-c", "core.quotePath=off", "ls-files").rstrip("\n").split("\n")
     ours = sorted(quote_path(name) for name in names if name != "...")
     assert sorted(line for line in shown if line != "...") == ours

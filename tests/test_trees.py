@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pygit2
 import pytest
+from airesearch.gitlab import trees
+from airesearch.gitlab.change import compare
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import git, repository
-
-from airesearch.gitlab import trees
-from airesearch.gitlab.change import compare
 
 names = st.binary(min_size=1, max_size=6).filter(
     lambda name: not set(name) & set(b"\0/") and name not in (b".", b"..", b".git")
@@ -65,7 +64,9 @@ def test_modes_survive_an_edit(tmp_path: Path) -> None:
 
 def test_laid_out_bytes_are_the_object_s(tmp_path: Path) -> None:
     """Line endings and filters of a checkout never change what is measured."""
-    folder = repository(tmp_path / "r", {"crlf.py": b"a\r\nb\r\n", ".gitattributes": "* text=auto\n"})
+    folder = repository(
+        tmp_path / "r", {"crlf.py": b"a\r\nb\r\n", ".gitattributes": "* text=auto\n"}
+    )
     git(folder, "config", "core.autocrlf", "true")
     repo = pygit2.Repository(str(folder))
     tree = trees.edit(repo, trees.EMPTY, {"crlf.py": b"a\r\nb\r\n"})

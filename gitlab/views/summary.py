@@ -34,19 +34,17 @@ def best_facts(tree: SearchTree, metric: str, goal: Goal) -> dict[str, Any]:
 
 def best_lines(lab: Lab, tree: SearchTree, metric: str) -> list[str]:
     """The incumbent for people, and how plain git shows its files."""
-    node = best(tree)
-    root, gain = tree.root, improvement(tree, metric)
-    lines = [f"node {node.id}  {metric} {number(node.value(metric))}  {node.propose.subject}"]
-    if root is not None and root.id != node.id:
-        lines.append(
-            f"baseline node {root.id}  {metric} {number(root.value(metric))}  {gain or ''}"
-        )
+    node, root, gain = best(tree), tree.root, improvement(tree, metric)
     branch = lab.shown_branch(node.id)
-    paths = [p for p in node.propose.diff_path if p != "..."] or [""]
-    lines.append(f"see a file:    git show {branch}:{paths[0]}")
-    if root is not None and root.id != node.id:
+    paths = [path for path in node.propose.diff_path if path != "..."]
+    lines = [f"node {node.id}: {metric} {number(node.value(metric))}, {node.propose.subject}"]
+    if root is not None and gain is not None and root.id != node.id:
+        percent = "" if gain.percent is None else f" ({gain.percent:+.1f}%)"
+        change = f"{gain.change:+.6g}{percent} against the baseline's {number(root.value(metric))}"
+        lines.append(f"  {change}")
         since = lab.shown_branch(root.id)
-        lines.append(f"see the change: git diff {since} {branch} -- . ':!research'")
+        lines.append(f"  all it changed: git diff {since} {branch} -- . ':!research'")
+    lines.append(f"  one file:       git show {branch}:{paths[0] if paths else ''}")
     return lines
 
 

@@ -1,0 +1,121 @@
+"""How much a trial writes below its folder, sampled while it runs.
+
+Not seen: files outside the folder, and files deleted but still held open. Each of them is bounded
+by the largest file size that `launch` sets.
+"""
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from .stops import Pace, Stop, over
+
+MOST_FILES = 100_000
+SLICE = 0.005
+"""Seconds of a walk after which it pauses, so that no walk makes a trial's deadline late."""
+
+
+class Walk:
+    """A walk down a folder that can be broken off; `bytes` in `files` (or folders) seen so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self.bytes = 0
+        self.files = 0
+        self._sizes = _sizes(folder)
+
+    def advance(self, until: float = math.inf) -> bool:
+        """Go on until a monotonic time; True at the end. OSError where a part is unreadable."""
+        for size in self._sizes:
+            self.bytes += size
+            self.files += 1
+            if time.monotonic() > until:
+                return False
+        return True
+
+
+def _sizes(folder: Path) -> Iterator[int]:
+    """The size of each file and 0 for a folder; no link is followed.
+
+    A file counts once, also under two names, or when it is renamed while this walks.
+    """
+    folders, counted = [str(folder)], set[int]()
+    while folders:
+        for entry in _entries(folders.pop()):
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+                yield 0
+            elif (facts := _facts(entry)) and facts.st_ino not in counted:
+                counted.add(facts.st_ino)
+                yield facts.st_size
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):  # gone, or replaced, since it was listed
+        return []
+
+
+def _facts(entry: os.DirEntry[str]) -> os.stat_result | None:
+    try:
+        return entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+
+
+class FolderGrowth:
+    """Samples a folder against what it held at the start; `written` is the growth in bytes."""
+
+    def __init__(self, folder: Path, allowed: int) -> None:
+        self.written = 0
+        self._folder = folder
+        self._allowed = allowed
+        self._start = Walk(folder)
+        self._start.advance()
+        self._walk = Walk(folder)
+        self._pace = Pace(first=0.05, most=0.1)
+
+    @property
+    def due(self) -> float:
+        """When to check next, on the monotonic clock."""
+        return self._pace.due
+
+    def check(self) -> Stop | None:
+        """Go on with the walk through the folder."""
+        started = time.monotonic()
+        try:
+            done = self._walk.advance(started + SLICE)
+        except OSError as error:
+            return _unreadable(error)
+        stop = self._over(self._walk)
+        if done:
+            self._walk = Walk(self._folder)
+            self._pace.done(started)
+        else:
+            self._pace.paused(started)
+        return stop
+
+    def final(self) -> Stop | None:
+        """Measure all of the folder at once."""
+        walk = Walk(self._folder)
+        try:
+            walk.advance()
+        except OSError as error:
+            return _unreadable(error)
+        self.written = walk.bytes - self._start.bytes
+        return self._over(walk)
+
+    def _over(self, walk: Walk) -> Stop | None:
+        written, made = walk.bytes - self._start.bytes, walk.files - self._start.files
+        if written > self._allowed:
+            return Stop("output", over("wrote", written, self._allowed))
+        if made > MOST_FILES:
+            return Stop("output", f"made {made:,} files, over the {MOST_FILES:,} allowed")
+        return None
+
+
+def _unreadable(error: OSError) -> Stop:
+    return Stop("output", f"left a folder that cannot be measured: {error.strerror}")

@@ -1,0 +1,100 @@
+"""Knobs: the literal values in a Python source that a tuner may turn.
+
+A trailing comment on a value's last line rules what it may be:
+
+    LEARNING_RATE = 0.1  # range: 1e-4..1 log
+    ACTIVATION = "relu"  # choices: relu, tanh
+    HIDDEN = 64  # fixed
+"""
+
+import io
+import tokenize
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from .domains import Domain, Value, same
+from .rules import CHOICES, FIXED, RANGE, default_domain, is_seed, marked_domain
+from .sites import Site, sites, split_lines
+from .text import literal, rewrite
+
+
+@dataclass(frozen=True)
+class Knob:
+    """A literal by name (`LR`, `SVC.C`, `SVC.C#2`), the value it has and the values it may have."""
+
+    name: str
+    value: Value
+    domain: Domain
+
+
+def find(source: str) -> tuple[Knob, ...]:
+    """The knobs of a source, in order; raises ValueError for a malformed comment.
+
+    Left out: seeds, values marked `# fixed`, and, unless a comment gives their range or choices,
+    strings, None, doubtful sites, and what `default_domain` finds dull.
+    """
+    comments = _comments(source)
+    found = [one for one in sites(source) if not FIXED.match(comments.get(one.end_line, ""))]
+    found = [one for one in found if not is_seed(one.name)]
+    marks = _marks(found, comments)
+    domains = [(one, _domain(one, marks.get(one.name))) for one in found]
+    return tuple(Knob(one.name, one.value, domain) for one, domain in domains if domain)
+
+
+def read(source: str) -> dict[str, Value]:
+    """Every literal by name, knob or not; raises SyntaxError if the source is not Python."""
+    return {site.name: site.value for site in sites(source)}
+
+
+def outline(source: str) -> str:
+    """The source without its named literals: the same for two that differ in values only."""
+    lines = split_lines(source)
+    for site in reversed(sites(source)):
+        line = lines[site.line - 1]
+        lines[site.line - 1] = line[: site.column] + line[site.column + len(site.text) :]
+    return "\n".join(lines)
+
+
+def assign(source: str, values: Mapping[str, Value]) -> str:
+    """The source with these literals changed and every other character kept.
+
+    Raises KeyError for a name that is not in the source, ValueError for a number not finite.
+    """
+    there = {site.name: site for site in sites(source)}
+    changed = [(there[name], value) for name, value in values.items()]
+    edits = {
+        (site.line, site.column): literal(site.text, value)
+        for site, value in changed
+        if not same(site.value, value)
+    }
+    return rewrite(source, edits) if edits else source
+
+
+def _comments(source: str) -> dict[int, str]:
+    tokens = tokenize.generate_tokens(io.StringIO(source, newline=None).readline)
+    return {one.start[0]: one.string for one in tokens if one.type == tokenize.COMMENT}
+
+
+def _marks(found: Sequence[Site], comments: Mapping[int, str]) -> dict[str, str]:
+    marks = {}
+    for line, comment in comments.items():
+        there = [site for site in found if site.end_line == line]
+        if there and (RANGE.match(comment) or CHOICES.match(comment)):
+            marks[_taker(there, comment).name] = comment
+    return marks
+
+
+def _taker(there: Sequence[Site], comment: str) -> Site:
+    numbers = [site for site in there if type(site.value) in (int, float)]
+    takers = numbers if numbers and RANGE.match(comment) else there
+    if len(takers) > 1:
+        names = " and ".join(site.name for site in takers)
+        say = f'line {takers[0].end_line}: "{comment}" could mean {names}: put each on its own line'
+        raise ValueError(say)
+    return takers[0]
+
+
+def _domain(site: Site, mark: str | None) -> Domain | None:
+    if mark is not None:
+        return marked_domain(mark, site.name, site.value, site.end_line)
+    return None if site.doubtful else default_domain(site.name, site.value)

@@ -1,0 +1,131 @@
+"""What a knob may be: what its comment says, else what its name and its value suggest."""
+
+import ast
+import re
+
+from .domains import Choices, Domain, Range, Value, significant
+
+FIXED = re.compile(r"#\s*fixed\s*($|[:;,.(-])")
+RANGE = re.compile(r"#\s*range:(.*)")
+CHOICES = re.compile(r"#\s*choices:")
+_TINY = 1e-100
+
+_SEED = re.compile(r"(?i)(.*_)?(seeds?|random_?state|rng)\d?$")
+_DULL = re.compile(
+    r"(?i)__.*__|verbos.*|debug|quiet|n_?jobs|(num|n|max)_(workers|threads|classes)|workers|threads"
+    r"|(.*_)?(path|dir|folder|file|url|host|port|device|dtype|version|timeout|every|interval|freq)"
+    r"|axis|dims?|shape|(fig)?size|ndim|ndmin|ddof|keepdims|indent|skip_?rows|(n_)?(splits|folds)"
+    r"|dpi|line_?width|marker_?size|font_?size|ndigits|decimals|precision|log_level|sample_rate"
+    r"|frozen|slots|kw_only|strict"
+)
+_FRACTION = re.compile(
+    r"(?i).*(dropout|momentum|ratio|fraction|subsample|colsample|smoothing|quantile|threshold).*"
+    r"|p|nu|prob(ability)?|(.*_)?(frac|beta_?\d?)|(test|val|valid|validation|train)_(size|split)"
+    r"|max_(features|samples)"
+)
+_RATE = re.compile(r"(?i)c|l1|l2|eta|tol|reg|(.*_)?(lr|rate|decay|alpha|gamma|lam|lambda_?|sigma)")
+
+
+def is_seed(name: str) -> bool:
+    """Whether a knob's name says that it is a random seed, which only the runner sets."""
+    return bool(_SEED.fullmatch(_last(name)))
+
+
+def default_domain(name: str, value: Value) -> Domain | None:
+    """The domain a name and a value suggest; None where there is none worth a trial.
+
+    A boolean flips. A float named as a fraction (`dropout`, `momentum`, `ratio` …) stays in
+    [0, 1], near one on a log scale of what is missing. A float named as a rate, or of 0.1 at most,
+    may grow and shrink a hundredfold, any other tenfold. An integer goes from an eighth to eight
+    times its value and stays positive, except that 0 and 1 under the name of a fraction, and every
+    integer under that of a rate, count as floats (`C=1`). A negative float spans 4 times to a
+    quarter of itself. Zero and negative integers have no range: they are flags more often than
+    sizes. Strings and None need a comment, as does a name that is plainly no knob (`verbose`,
+    `axis`, `n_jobs`, a path, a version).
+    """
+    if value is None or isinstance(value, str) or _DULL.fullmatch(_last(name)):
+        return None
+    if isinstance(value, bool):
+        return Choices((value, not value))
+    if value and not 1e-30 <= abs(value) <= 1e30:  # a sentinel or a limit of the format
+        return None
+    return _numeric(_last(name), value)
+
+
+def marked_domain(comment: str, name: str, value: Value, line: int) -> Domain:
+    """What a `# range:` or `# choices:` comment allows; raises ValueError if it is malformed."""
+    if found := RANGE.match(comment):
+        return _range(found[1].strip(), name, value, line)
+    return _choices(comment.partition("choices:")[2], value, line)
+
+
+def _last(name: str) -> str:
+    return re.split(r"[.:]", name.partition("#")[0])[-1].lstrip("-").replace("-", "_")
+
+
+def _numeric(name: str, value: float) -> Range | None:
+    if _is_fraction(name, value):
+        return _fraction(value)
+    rate = bool(_RATE.fullmatch(name))
+    if isinstance(value, int) and not rate:
+        return Range(max(1, value // 8), value * 8, "log", integer=True) if value > 0 else None
+    if value <= 0:
+        return Range(4 * value, value / 4) if value < 0 else None
+    span = 100 if rate or value <= 0.1 else 10
+    return Range(significant(value / span, 3), significant(value * span, 3), "log")
+
+
+def _is_fraction(name: str, value: float) -> bool:
+    if name.lower().endswith("decay"):  # 0.99 decays an average, 1e-4 weights
+        return 0.5 <= value <= 1
+    return 0 <= value <= 1 and bool(_FRACTION.fullmatch(name))
+
+
+def _fraction(value: float) -> Range | None:
+    if value == 1:
+        return Range(0.05, 1)
+    if value < 0.9:
+        return Range(0, 0.95)
+    rest = significant(1 - value, 6)
+    return Range(max(0, 1 - 20 * rest), 1 - rest / 20, "near one") if rest >= 1e-6 else None
+
+
+def _range(text: str, name: str, value: Value, line: int) -> Range:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        say = f'line {line}: a range needs a number, and {name} is {value!r}: write "# choices: …"'
+        raise ValueError(say)
+    found = re.fullmatch(r"(\S+?)\s*\.\.\s*(\S+?)(\s+log)?", text)
+    low, high = map(_number, found.groups()[:2]) if found else (None, None)
+    if found is None or low is None or high is None or low >= high or (found[3] and low < _TINY):
+        raise ValueError(
+            f'line {line}: "range: {text}" is no range for {name}: write "# range: LOW..HIGH" or '
+            '"# range: LOW..HIGH log", LOW below HIGH and, for log, above zero'
+        )
+    whole = all(isinstance(one, int) for one in (value, low, high))
+    return Range(low, high, "log" if found[3] else "linear", integer=whole)
+
+
+def _number(text: str) -> int | float | None:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return None
+    return value if type(value) in (int, float) and abs(value) <= 1 / _TINY else None
+
+
+def _choices(text: str, value: Value, line: int) -> Choices:
+    words = [word.strip() for word in text.split(",")]
+    named = [_literal(word) for word in words if word]
+    kept = list({(type(one), one): one for one in [*named, value]}.values())
+    if len(kept) < 2 or "" in words:
+        say = f'line {line}: "choices:{text}" needs two values: write "# choices: relu, tanh"'
+        raise ValueError(say)
+    return Choices(tuple(kept))
+
+
+def _literal(word: str) -> Value:
+    try:
+        value = ast.literal_eval(word)
+    except (ValueError, SyntaxError):
+        return word
+    return value if value is None or isinstance(value, bool | int | float | str) else word

@@ -1,0 +1,28 @@
+"""Linux's child subreaper: orphans below this process become its children, not init's."""
+
+import ctypes
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+SET_CHILD_SUBREAPER, GET_CHILD_SUBREAPER = 36, 37  # prctl(2)
+
+
+@contextmanager
+def adopting() -> Iterator[bool]:
+    """Adopt orphans for as long as this is open; yields False where the system cannot.
+
+    It is undone at the end: a program that detaches from us at another time, as git does for its
+    upkeep, would stay behind as a zombie, since nobody waits for it.
+    """
+    if not sys.platform.startswith("linux"):
+        yield False
+        return
+    prctl = ctypes.CDLL(None).prctl
+    before = ctypes.c_int(0)
+    prctl(GET_CHILD_SUBREAPER, ctypes.byref(before), 0, 0, 0)
+    done = prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    try:
+        yield done
+    finally:
+        prctl(SET_CHILD_SUBREAPER, before.value, 0, 0, 0)

@@ -1,0 +1,58 @@
+"""The memory and the number of a trial's processes, sampled while they run.
+
+Not seen: memory in tmpfs files or memfds that no process maps, and that of a process whose main
+thread has ended alone.
+"""
+
+import time
+from collections.abc import Sequence
+
+from .proctable import Proc, fair_share, high_water
+from .reaper import Tree
+from .stops import Pace, Stop, over
+
+MOST_PROCESSES = 1_000
+
+
+class TreeMemory:
+    """Samples a tree of processes; `peak` is the most memory seen in use at once, in bytes.
+
+    A sum of RSS counts pages that processes share once for each. Where it passes `allowed`, shared
+    pages are divided (PSS), which takes the kernel longer. What a single process held at its
+    highest is no over-count, and tells of peaks between samples.
+    """
+
+    def __init__(self, tree: Tree, allowed: int) -> None:
+        self.peak = 0
+        self._tree = tree
+        self._allowed = allowed
+        self._pace = Pace(first=0.002, most=0.2)
+
+    @property
+    def due(self) -> float:
+        """When to check next, on the monotonic clock."""
+        return self._pace.due
+
+    def check(self) -> Stop | None:
+        """Take a sample."""
+        started = time.monotonic()
+        procs = self._tree.living()
+        if len(procs) > MOST_PROCESSES:
+            return Stop(
+                "processes",
+                f"ran {len(procs):,} processes at once, over the {MOST_PROCESSES:,} allowed",
+            )
+        stop = self.note(max(self._together(procs), *(high_water(proc.pid) for proc in procs), 0))
+        self._pace.done(started)
+        return stop
+
+    def note(self, used: int) -> Stop | None:
+        """Take in that so many bytes were in use at some time."""
+        self.peak = max(self.peak, used)
+        if self.peak > self._allowed:
+            return Stop("memory", over("used", self.peak, self._allowed))
+        return None
+
+    def _together(self, procs: Sequence[Proc]) -> int:
+        plain = sum(proc.rss for proc in procs)
+        return plain if plain <= self._allowed else sum(map(fair_share, procs))

@@ -1,0 +1,36 @@
+"""What the commands share: their options, and how they print."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+from ..gitlab.tree import Node
+
+STYLES = {"keep": "green", "fail": "red"}
+"""The colour of a node's line on a terminal, by its verdict."""
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print stable JSON.")
+
+
+def print_json(value: Any) -> None:
+    """Print `value` as indented JSON."""
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def lines(found: Iterable[str]) -> None:
+    """Print each line as it comes."""
+    for line in found:
+        click.echo(line)
+
+
+def paint(node: Node, text: str) -> None:
+    """Print a node's line in the colour of its verdict."""
+    click.secho(text, fg=STYLES.get(str(node.verdict)))
+
+
+def warn(notices: Iterable[str]) -> None:
+    """Print each sentence once, to stderr."""
+    for notice in dict.fromkeys(notices):
+        click.secho(notice, err=True, fg="yellow")

@@ -1,0 +1,280 @@
+"""Killed at any instruction, interrupted at any time, two at once: nothing lost, nothing doubled.
+
+About 35 s on two cores, most of it the two tests that kill one step at each of its points.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from bad_labs import AIRESEARCH, branches, copied, left_in_trials, whole, works
+from toys import airesearch, git, lr, repository, toy, toy_files
+
+SLOW = "import time; time.sleep(0.3)\n"
+TURNS = [lr(0.2), lr(0.4), lr(0.15)]
+KILLER = """
+import os, signal, sys
+import airesearch.agents.loop as loop
+from airesearch.cli import main
+
+WRITES = {"create_blob", "create_commit", "write", "lock_ref", "set_target", "fork_exec", "mkdir",
+          "rmdir", "unlink", "git_transaction_commit", "git_transaction_free"}
+count, at = 0, int(os.environ["KILL_AT"])
+
+def look(frame, event, called):
+    # Each call of C code that writes to the repository or the disk, or starts a program.
+    global count
+    name = getattr(called, "__name__", "") or str(called)
+    if event == "c_call" and any(write in name for write in WRITES):
+        count += 1
+        if count == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+def step(*words, inner=loop.step):
+    sys.setprofile(look)
+    try:
+        return inner(*words)
+    finally:
+        sys.setprofile(None)
+        print(count, file=sys.stderr)
+
+loop.step = step
+for module in list(sys.modules.values()):
+    if getattr(module, "__name__", "").startswith("airesearch.") and hasattr(module, "step"):
+        if callable(module.step):
+            module.step = step
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return toy(tmp_path_factory.mktemp("template") / "lab", TURNS)
+
+
+@pytest.fixture
+def lab(template: Path, tmp_path: Path) -> Path:
+    return copied(template, tmp_path / "lab")
+
+
+def outcome(folder: Path) -> list[tuple[object, ...]]:
+    """What a run came to, without times and ids of commits."""
+    keys = ("node", "parent", "operator", "agent", "subject", "status", "metrics", "verdict")
+    return sorted(
+        tuple(str(node[key]) for key in keys)
+        for node in airesearch(folder, "log", "--json").json()
+    )
+
+
+def finished(folder: Path) -> None:
+    """Run to the end, and hold the record against the invariants."""
+    assert airesearch(folder, "run").code in (0, 3)
+    assert left_in_trials(folder) == []
+    assert all(node["verdict"] for node in airesearch(folder, "log", "--json").json())
+    actions = "--format=%(trailers:key=Action,valueonly,separator=%x20)"
+    for branch in branches(folder):
+        said = git(folder, "log", "-3", "--reverse", actions, branch).split()
+        assert said == ["propose", "measure", "judge"], branch
+    assert git(folder, "status", "--porcelain") == ""
+    whole(folder)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[object, ...]]:
+    folder = copied(template, tmp_path_factory.mktemp("undisturbed") / "lab")
+    finished(folder)
+    return outcome(folder)
+
+
+def killed_step(folder: Path, at: int) -> tuple[int, int]:
+    """A step that kills itself before its write number `at`: its exit code, the writes seen."""
+    done = subprocess.run(
+        [AIRESEARCH[0], "-c", KILLER, "step"],
+        cwd=folder,
+        env={**os.environ, "KILL_AT": str(at)},
+        capture_output=True,
+        check=False,
+    )
+    assert b"Traceback" not in done.stderr, done.stderr.decode()
+    return done.returncode, int(done.stderr.split()[-1]) if done.stderr else 0
+
+
+def unlocked(folder: Path) -> None:
+    """What the error about a lock asks the user to do; its own test is in test_bad_refs."""
+    for lock in (folder / ".git" / "refs").rglob("*.lock"):
+        lock.unlink()
+
+
+def test_killed_before_each_write(
+    template: Path, lab: Path, tmp_path: Path, undisturbed: list[tuple[object, ...]]
+) -> None:
+    """SIGKILL at every third call that writes, each on the lab as the last kill left it."""
+    code, writes = killed_step(copied(template, tmp_path / "counted"), 0)
+    assert (code, writes > 20) == (0, True)
+    for at in range(1, writes + 1, 3):
+        code, _ = killed_step(lab, at)
+        assert code in (0, 3, -signal.SIGKILL), code
+        unlocked(lab)
+    finished(lab)
+    assert outcome(lab) == undisturbed
+
+
+def test_killed_around_a_promotion(
+    template: Path, tmp_path: Path, undisturbed: list[tuple[object, ...]]
+) -> None:
+    """The last writes of a step merge into trunk and move the checkout: each kill on a new lab."""
+    _, writes = killed_step(copied(template, tmp_path / "counted"), 0)
+    for at in range(writes - 6, writes + 1):
+        folder = copied(template, tmp_path / f"at{at}")
+        killed_step(folder, at)
+        unlocked(folder)
+        said = airesearch(folder, "run")
+        assert said.code in (0, 3), said.err
+        assert outcome(folder) == undisturbed, f"killed at write {at} of {writes}"
+        assert git(folder, "status", "--porcelain") == "", f"killed at write {at} of {writes}"
+        whole(folder)
+
+
+def test_a_lock_that_a_killed_worker_left_does_not_end_the_lab(
+    template: Path, tmp_path: Path
+) -> None:
+    """Invariant 9: killed at any instruction, run again. Nothing that lives holds this lock."""
+    _, writes = killed_step(copied(template, tmp_path / "counted"), 0)
+    for at in range(1, writes):
+        folder = copied(template, tmp_path / f"at{at}")
+        killed_step(folder, at)
+        if list((folder / ".git" / "refs").rglob("*.lock")):
+            works(airesearch(folder, "step"))
+            return
+    pytest.skip("no write of a step was done under a lock")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_interrupted_at_many_instants(tmp_path: Path, number: signal.Signals) -> None:
+    """In the start, the candidate, the evaluator and between them; with the sleeps about 1.2 s."""
+    turns = [{**turn, "write": {"train.py": SLOW + turn["write"]["train.py"]}} for turn in TURNS]
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    toy(folder, turns)
+    for tenth in range(1, 15, 2):
+        worker = subprocess.Popen(
+            [*AIRESEARCH, "step"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        time.sleep(tenth / 10)
+        worker.send_signal(number)
+        _, err = worker.communicate(timeout=20)
+        assert worker.returncode in (0, 3, 130, -number), err.decode()
+        if worker.returncode == -number:
+            assert number is signal.SIGKILL or tenth < 5, "it was caught once the door stood"
+        assert b"Traceback" not in err, f"after {tenth / 10} s: {err.decode()}"
+        if worker.returncode == 130:
+            assert b"interrupted" in err
+    finished(folder)
+    assert [row[5] for row in outcome(folder)] == ["ok"] * 4
+
+
+def test_many_interrupts_in_a_row(tmp_path: Path) -> None:
+    """An impatient Ctrl-C, Ctrl-C, Ctrl-C leaves no process and no folder either."""
+    slow = {"subject": "slow", "write": {"train.py": "import time; time.sleep(5)\n"}}
+    folder = toy(tmp_path / "lab", [slow])
+    worker = subprocess.Popen([*AIRESEARCH, "step"], cwd=folder, stderr=subprocess.PIPE)
+    _in_trial(folder)
+    for _ in range(20):
+        worker.send_signal(signal.SIGINT)
+        time.sleep(0.01)
+    _, err = worker.communicate(timeout=20)
+    assert worker.returncode == 130, err.decode()
+    assert b"Traceback" not in err
+    assert left_in_trials(folder) == []
+
+
+def test_ctrl_c_on_the_whole_group(tmp_path: Path) -> None:
+    """As a terminal sends it: to us, and to git where that runs."""
+    slow = {"subject": "slow", "write": {"train.py": "import time; time.sleep(5)\n"}}
+    folder = toy(tmp_path / "lab", [slow])
+    worker = subprocess.Popen(
+        [*AIRESEARCH, "run"], cwd=folder, stderr=subprocess.PIPE, start_new_session=True
+    )
+    _in_trial(folder)
+    os.killpg(worker.pid, signal.SIGINT)
+    _, err = worker.communicate(timeout=20)
+    assert worker.returncode == 130, err.decode()
+    assert left_in_trials(folder) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+def test_a_closed_terminal(tmp_path: Path, number: signal.Signals) -> None:
+    """SIGHUP, as when an SSH session drops, must not leave the trial running."""
+    slow = {"subject": "slow", "write": {"train.py": "import time; time.sleep(5)\n"}}
+    folder = toy(tmp_path / "lab", [slow])
+    worker = subprocess.Popen([*AIRESEARCH, "step"], cwd=folder, stderr=subprocess.PIPE)
+    _in_trial(folder)
+    worker.send_signal(number)
+    worker.communicate(timeout=20)
+    _settled(folder)
+    assert [found for found in left_in_trials(folder) if found.startswith("process")] == []
+
+
+def _in_trial(folder: Path) -> None:
+    deadline = time.monotonic() + 20
+    while not any("process" in f for f in left_in_trials(folder)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.1)
+
+
+def _settled(folder: Path) -> None:
+    deadline = time.monotonic() + 3
+    while any("process" in f for f in left_in_trials(folder)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def test_a_killed_worker_s_candidate_does_not_outlive_the_next_step(tmp_path: Path) -> None:
+    """Also what the candidate had started: it would still use memory that a trial is measured in."""
+    naps = "import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(8)'])\n"
+    first = {"subject": "naps", "write": {"train.py": naps + "time.sleep(8)\n"}}
+    folder = toy(tmp_path / "lab", [first], budget={"trial_seconds": 1})
+    worker = subprocess.Popen([*AIRESEARCH, "step"], cwd=folder)
+    _in_trial(folder)
+    worker.kill()
+    worker.wait()
+    assert airesearch(folder, "step", "--json").json()["status"] == "timeout"
+    assert left_in_trials(folder) == []
+
+
+def test_two_runs_at_once(tmp_path: Path) -> None:
+    turns = [lr(0.5 - n / 50) for n in range(1, 9)]
+    folder = toy(tmp_path / "lab", turns)
+    workers = [
+        subprocess.Popen([*AIRESEARCH, "run"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    ends = [(worker.communicate(timeout=100), worker.returncode) for worker in workers]
+    for (_, err), code in ends:
+        assert code in (0, 3), err.decode()
+    numbers = [int(branch[5:]) for branch in branches(folder)]
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) >= 9
+    finished(folder)
+    best = airesearch(folder, "best", "--json").json()["metric"]["value"]
+    values = [n["metrics"].get("val_error") for n in airesearch(folder, "log", "--json").json()]
+    assert best == min(value for value in values if value is not None)
+    trials = "--format=%(trailers:key=Trial,valueonly,separator=%x20)"
+    ids = git(folder, "log", "--all", trials).split()
+    assert len(ids) == len(set(ids))
+
+
+def test_two_inits_at_once(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "lab", toy_files([lr(0.2)]))
+    workers = [
+        subprocess.Popen([*AIRESEARCH, "init"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    for worker in workers:
+        _, err = worker.communicate(timeout=60)
+        assert worker.returncode in (0, 1), err.decode()
+        assert b"Traceback" not in err
+    finished(folder)
