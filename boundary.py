@@ -12,7 +12,11 @@ import click
 from .gitlab.errors import AiresearchError, NothingToDo
 
 DONE, ERROR, USAGE, NOTHING, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
+_INTERRUPTED = (
+    "interrupted; what was finished is recorded, the rest goes on with the next step or run"
+)
 _MENDS = {
+    "unknown object format": "libgit2 reads sha1 repositories only: work in one of those",
     "no space left": "free space on the disk and type it again: nothing recorded is lost",
     "read-only file system": "the lab must be writable: work in a clone",
     "permission denied": "the lab must be writable: work in a clone, or mend its owner",
@@ -23,6 +27,7 @@ _MENDS = {
 def guarded(command: click.Command) -> int:
     """Run the command line and say its exit code; no traceback but for a bug."""
     signal.signal(signal.SIGTERM, _interrupt)
+    _prepare_streams()
     try:
         command.main(prog_name="airesearch", standalone_mode=False)
         sys.stdout.flush()
@@ -33,8 +38,9 @@ def guarded(command: click.Command) -> int:
         wrong.show()
         return USAGE
     except (KeyboardInterrupt, click.Abort):
-        return _say(INTERRUPTED, "interrupted; what was finished is recorded, the rest goes on "
-                    "with the next step or run")  # fmt: skip
+        # What remains is to say so; another Ctrl-C must not turn that into a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        return _say(INTERRUPTED, _INTERRUPTED)
     except NothingToDo as nothing:
         return _say(NOTHING, str(nothing))
     except AiresearchError as error:
@@ -48,15 +54,26 @@ def guarded(command: click.Command) -> int:
         return _say(ERROR, f"error: {error}\n  {mend}") if mend else _bug()
 
 
+def _prepare_streams() -> None:
+    """Print to whatever there is: a closed stream, a terminal that knows few letters."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115, PTH123
+        getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
 def _mend(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _MENDS["no space left"]
     text = str(error).lower()
-    return next((mend for sign, mend in _MENDS.items() if sign in text), "")
+    from_git = type(error).__module__ == "_pygit2"
+    default = "the repository itself is at fault; look: git fsck" if from_git else ""
+    return next((mend for sign, mend in _MENDS.items() if sign in text), default)
 
 
 def _say(code: int, text: str) -> int:
-    click.secho(text, err=True, fg="yellow" if code == NOTHING else "red")
+    color = False if os.environ.get("NO_COLOR") else None
+    click.secho(text, err=True, fg="yellow" if code == NOTHING else "red", color=color)
     return code
 
 

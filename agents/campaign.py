@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from random import Random
 
+from ..gitlab.checkout import is_changed
+from ..gitlab.errors import AiresearchError
 from ..gitlab.lab import Lab
+from ..gitlab.refs import node_branch
 from ..gitlab.tree import Node, SearchTree, load_tree
 from ..gitlab.trees import Oid
 from ..policies.guard import Policy
-from ..policies.task import Task
+from ..policies.task import FILE, Task
 from .preflight import ready_team
+from .process import sweep
 from .rules import read_task
 from .runner import Runner
 from .team import Agent
@@ -24,16 +28,32 @@ class Campaign:
 
     def __init__(self, lab: Lab, variables: Mapping[str, str]) -> None:
         self.lab = lab
+        sweep(lab.home / "trials")
         self.variables = variables
         self.tree: SearchTree = load_tree(lab)
+        self._require_whole()
         self._adopt_rules()
+        if is_changed(lab.repo, FILE):
+            lab.notices.append(f"{FILE} has changes that do not count until they are committed")
 
     def refresh(self) -> None:
         """See what other workers did, and take the rules anew where a human changed the trunk."""
         base = self.tree.base
         self.tree = load_tree(self.lab, self.tree)
+        self._require_whole()
         if self.tree.base != base:
             self._adopt_rules()
+
+    def _require_whole(self) -> None:
+        """Without every promoted node, what is best and what is free could only be guessed."""
+        for node, tip in self.tree.absent.items():
+            remote = next(filter(None, self.lab.repo.remotes.names()), None)
+            raise AiresearchError(
+                f"the branch of node {node} is not here, and trunk was promoted to it",
+                f"fetch all: git fetch {remote} '+refs/heads/*:refs/remotes/{remote}/*'"
+                if remote
+                else f"bring it back: git branch {node_branch(node)} {tip}",
+            )
 
     def _adopt_rules(self) -> None:
         lab, tree = self.lab, self.lab.tree_of(self.tree.base)

@@ -14,6 +14,7 @@ from ..examples import names as example_names
 from ..gitlab.create import add_files, adoptable, new_repository, settle_trunk, uncommitted
 from ..gitlab.errors import AiresearchError
 from ..gitlab.lab import Lab, open_lab
+from ..gitlab.refs import node_tips
 from ..gitlab.text import plural
 from ..gitlab.trees import EMPTY, edit, read
 from ..policies.guard import init_policy
@@ -46,7 +47,7 @@ def found_example(name: str, path: Path, variables: Mapping[str, str]) -> Lab:
             for file in sorted(folder.rglob("*"))
             if file.is_file() and ".git" not in file.relative_to(folder).parts
         }
-        task = parse_task(files[FILE].decode())
+        task = parse_task(files[FILE])
         ready_team(lab, edit(lab.repo, EMPTY, files), task, variables)
         add_files(lab, files, init_policy(tuple(files)).check)
         folder.rename(path)
@@ -67,10 +68,10 @@ def adopt(start: Path, settings: Settings | None, variables: Mapping[str, str]) 
     lab = adoptable(start)
     tree = lab.tree_of(lab.trunk_tip)
     committed = read(lab.repo, tree, FILE)
-    if committed is not None and lab.node_tips():
+    if committed is not None and node_tips(lab.repo):
         raise AiresearchError("this already is a lab", "go on with it: airesearch run")
-    text = committed or _task_text(Path(lab.repo.workdir), settings)
-    task = parse_task(text.decode("utf-8", "replace"))
+    text = _task_text(Path(lab.repo.workdir), committed, settings)
+    task = parse_task(text)
     ready_team(lab, edit(lab.repo, tree, {FILE: text}), task, variables)
     if committed is None:
         add_files(lab, {FILE: text}, init_policy((FILE,)).check)
@@ -79,18 +80,29 @@ def adopt(start: Path, settings: Settings | None, variables: Mapping[str, str]) 
     return Adopted(lab, task, _uncommitted(lab))
 
 
-def _task_text(workdir: Path, settings: Settings | None) -> bytes:
+def _task_text(workdir: Path, committed: bytes | None, settings: Settings | None) -> bytes:
     written = workdir / FILE
-    if written.is_file():
-        return written.read_bytes()
-    if settings is None:
+    if written.is_symlink():
+        raise AiresearchError(
+            f"{FILE} is a link", "put the file itself there: the task is read from the commit"
+        )
+    own = written.read_bytes() if committed is None and written.is_file() else committed
+    said = None if settings is None else render(settings)
+    # The same flags again go on with what an init that was interrupted had begun.
+    if own is not None and said is not None and own != said:
+        raise AiresearchError(
+            f"there is an {FILE} here already, and the flags are another task",
+            f"leave the flags away to start with it, or edit {FILE}",
+        )
+    text = said if own is None else own
+    if text is None:
         raise AiresearchError(
             f"there is no {FILE} yet, and what to research is yours to say",
             "for instance: airesearch init --metric val_error --goal minimize "
             "--candidate 'python train.py' --evaluate 'python evaluate.py' "
             "--output predictions.npy --editable train.py",
         )
-    return render(settings).encode()
+    return text
 
 
 def _uncommitted(lab: Lab) -> str:

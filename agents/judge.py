@@ -1,8 +1,8 @@
 """The judge: a node's trials against the incumbent's, and the promotion that follows."""
 
 from ..gitlab.facts import Improvement, Metric, Status, Verdict
-from ..gitlab.lab import node_branch
 from ..gitlab.records import Judge, Promote
+from ..gitlab.refs import node_branch
 from ..gitlab.tree import Node
 from ..policies.guard import no_change_policy
 from ..policies.promotion import Ruling, failed, weigh

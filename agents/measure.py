@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..gitlab.change import compare
 from ..gitlab.facts import Status, Trial
-from ..gitlab.lab import node_branch
 from ..gitlab.records import Measure
+from ..gitlab.refs import node_branch
 from ..gitlab.tree import Node
 from ..gitlab.trees import Oid, edit, read
 from ..policies.guard import FAILED, REFUSED, runner_policy

@@ -1,6 +1,7 @@
 """What a task needs of this machine and this tree, checked before anything is written."""
 
 import difflib
+import shlex
 from collections.abc import Mapping
 
 from ..gitlab.errors import AiresearchError
@@ -9,6 +10,7 @@ from ..gitlab.trees import Oid, find, read, walk
 from ..policies.paths import is_under, matches
 from ..policies.search import POLICIES
 from ..policies.task import FILE, Task
+from ..policies.task_rules import plain
 from .environment import find_command
 from .team import Agent, assemble
 
@@ -20,6 +22,7 @@ def ready_team(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) ->
     """
     _require_policy(task)
     _require_commands(task, variables)
+    _require_programs(lab, tree, task)
     _require_files(lab, tree, task)
     return assemble(task, lambda path: read(lab.repo, tree, path))
 
@@ -34,18 +37,27 @@ def _require_policy(task: Task) -> None:
 
 def _require_commands(task: Task, variables: Mapping[str, str]) -> None:
     for key, command in (("candidate", task.candidate), ("evaluate", task.evaluate)):
-        if command is None:
+        program = shlex.split(command)[0] if command is not None else ""
+        if command is None or _is_in_lab(program):
             continue
-        try:
-            found = find_command(command, variables)
-        except ValueError as error:
+        if find_command(command, variables) is None:
             raise AiresearchError(
-                f"{FILE}: {key}: cannot be split into words: {error}", "close the quote"
-            ) from error
-        if found is None and "/" not in command.split()[0]:
-            raise AiresearchError(
-                f"{FILE}: {key}: there is no command {command.split()[0]!r} on this machine",
+                f"{FILE}: {key}: there is no command {program!r} on this machine",
                 "install it, or give the program's full path",
+            )
+
+
+def _is_in_lab(program: str) -> bool:
+    return "/" in program and not program.startswith("/")
+
+
+def _require_programs(lab: Lab, tree: Oid, task: Task) -> None:
+    for key, command in (("candidate", task.candidate), ("evaluate", task.evaluate)):
+        program = shlex.split(command)[0] if command is not None else ""
+        if _is_in_lab(program) and find(lab.repo, tree, plain(program)) is None:
+            raise AiresearchError(
+                f"{FILE}: {key}: no committed file is {program}",
+                "commit it: a trial sees committed files only",
             )
 
 
@@ -65,9 +77,7 @@ def _require_files(lab: Lab, tree: Oid, task: Task) -> None:
             "name another file: what scores a candidate cannot be what is changed",
         )
     if task.evaluate is not None and not any(
-        find(lab.repo, tree, path)
-        for path in task.protected_paths
-        if path not in (FILE, "private", "policies")
+        find(lab.repo, tree, path) for path in task.evaluator_files
     ):
         raise AiresearchError(
             f"{FILE}: evaluate: `{task.evaluate}` names no committed file",

@@ -7,8 +7,8 @@ from ..gitlab.change import Check, compare, patch
 from ..gitlab.desk import Desk
 from ..gitlab.errors import AiresearchError, Denied
 from ..gitlab.facts import Diff, Operator
-from ..gitlab.lab import node_branch
 from ..gitlab.records import Propose
+from ..gitlab.refs import node_branch
 from ..gitlab.tree import Node
 from ..gitlab.trees import Oid, edit, read
 from ..policies.guard import (
@@ -60,6 +60,10 @@ def propose(campaign: Campaign, expansion: Expansion) -> Node:
     desk = Desk(lab, before, policy.may_read, policy.may_write)
     try:
         proposal = agent.proposer.propose(desk, _brief(campaign, agent, expansion))
+    except Denied as denied:
+        proposal = Proposal(f"no proposal, {denied.what}")
+        record = _record(campaign, expansion, agent, proposal, before, before)
+        return _refused(campaign, parent, record, desk, denied)
     except AiresearchError:
         raise
     except Exception as error:  # a proposer is anybody's code: its failure is an outcome

@@ -11,4 +11,4 @@ def read_task(lab: Lab, tree: Oid) -> Task:
     text = read(lab.repo, tree, FILE)
     if text is None:
         raise AiresearchError(f"{FILE} is not on the trunk", "make it a lab: airesearch init")
-    return parse_task(text.decode("utf-8", "replace"))
+    return parse_task(text)

@@ -2,10 +2,8 @@
 
 import os
 import shlex
-import shutil
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +16,7 @@ from ..policies.paths import matches
 from ..policies.task import Task
 from .environment import describe, find_command, trial_environment
 from .outputs import BadOutput, pass_outputs
-from .process import CannotStart, Limits, Ran, run
+from .process import CannotStart, Limits, Ran, held_folder, run
 from .score import BadScore, ordered, partial, read_metrics, read_printed, require
 
 _MIB = 1 << 20
@@ -79,13 +77,13 @@ class Runner:
 
     def run(self, job: Job) -> Outcome:
         """The trial's outcome; nothing it started or wrote outlives it."""
-        with _folder(self._lab.home / "trials", job.label) as folder:
+        with held_folder(self._lab.home / "trials" / f"{job.label}-{os.getpid()}") as folder:
             work = folder / "candidate"
             lay_out(self._lab.repo, job.candidate, work, self._belongs)
             try:
                 ran = self._start(self._task.candidate, work, job.seed, {})
             except CannotStart as cannot:
-                return Outcome(Status.CRASH, cannot.what)
+                return Outcome(Status.CRASH, f"{cannot.what}; {cannot.mend}")
             outcome = _ended(ran)
             if outcome.status is not Status.OK:
                 return outcome
@@ -127,7 +125,7 @@ class Runner:
         try:
             scored = _ended(self._start(self._task.evaluate, bench, job.seed, extra))
         except CannotStart as cannot:
-            raise BadScore(Status.EVALUATOR, cannot.what) from None
+            raise BadScore(Status.EVALUATOR, f"{cannot.what}; {cannot.mend}") from None
         if scored.status is not Status.OK:
             raise BadScore(Status.EVALUATOR, f"the evaluator: {scored.reason}")
         return read_metrics(metrics), b"\n--- evaluator ---\n" + scored.log if scored.log else b""
@@ -192,30 +190,3 @@ def _exit(code: int | None) -> str:
 def _last_line(log: bytes) -> str:
     lines = [line.strip() for line in log.decode("utf-8", "replace").splitlines() if line.strip()]
     return f": {lines[-1]}" if lines else ""
-
-
-@contextmanager
-def _folder(under: Path, label: str) -> Iterator[Path]:
-    """A folder for one trial of this process, gone afterwards."""
-    folder = under / f"{label}-{os.getpid()}"
-    _remove(folder)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    def open_up(function: object, path: str, error: object) -> None:
-        # A candidate may have taken the rights from a folder it made.
-        closed = Path(path)
-        closed.parent.chmod(0o700)
-        if closed.is_dir() and not closed.is_symlink():
-            closed.chmod(0o700)
-            shutil.rmtree(closed)
-        else:
-            closed.unlink(missing_ok=True)
-
-    if folder.exists():
-        shutil.rmtree(folder, onerror=open_up)

@@ -39,7 +39,7 @@ class _Script:
     turns: tuple[Turn, ...]
 
 
-def parse_script(text: str, file: str) -> tuple[Turn, ...]:
+def parse_script(text: bytes, file: str) -> tuple[Turn, ...]:
     """The turns of a script: YAML with one list under `turns`."""
     return load(_Script, text, file).turns
 

@@ -105,10 +105,10 @@ def _anywhere(knob: Knob, rng: random.Random) -> Place:
 
 def _tpe(knobs: Sequence[Knob], trials: Sequence[_Trial], seed: int) -> Mapping[str, Place]:
     import optuna  # only here: not every command needs it, and it takes a while to load
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
+    from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    space = {
+    space: dict[str, BaseDistribution] = {
         knob.name: CategoricalDistribution(range(len(choices.values)))
         if (choices := _unordered(knob))
         else FloatDistribution(0, 1)

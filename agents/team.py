@@ -37,7 +37,7 @@ def _scripted(name: str, member: Member, read: ReadFile) -> Proposer:
             f"{FILE}: team.{name}.script: there is no {member.script} on the trunk",
             f"commit it: git add {member.script} && git commit",
         )
-    return Scripted(parse_script(text.decode("utf-8", "replace"), member.script))
+    return Scripted(parse_script(text, member.script))
 
 
 BACKENDS: Mapping[str, Callable[[str, Member, ReadFile], Proposer]] = {

@@ -19,8 +19,8 @@ class Settings:
     outputs: tuple[str, ...] = ()
 
 
-def render(settings: Settings) -> str:
-    """The task as commented YAML."""
+def render(settings: Settings) -> bytes:
+    """The task as commented YAML; bytes of the command line that are no text stay as they are."""
     objective = {"metric": settings.metric, "goal": settings.goal}
     if settings.pattern is not None:
         objective["pattern"] = settings.pattern
@@ -39,8 +39,9 @@ def render(settings: Settings) -> str:
         ("team", {"tuner": {"backend": "tuner"}}, "who proposes"),
     ]
     # JSON is YAML, and it quotes whatever a command or a pattern may hold.
-    return "".join(
+    text = "".join(
         f"# {comment}\n{key}: {json.dumps(value, ensure_ascii=False)}\n"
         for key, value, comment in lines
         if value
     )
+    return text.encode("utf-8", "surrogateescape")

@@ -1,6 +1,7 @@
 """The commands that act on a lab."""
 
 import json
+import math
 import os
 import shlex
 import sys
@@ -23,6 +24,16 @@ from ..gitlab.views.progress import live_line
 from .say import STYLES, as_json, lines, paint, print_json, warn
 
 _DEMO_TRIALS = 20
+
+
+class _Hours(click.FloatRange):
+    """Hours above zero; click itself lets `nan` through."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        hours = float(super().convert(value, param, ctx))
+        if not math.isfinite(hours):
+            self.fail(f"{value} is no number of hours.", param, ctx)
+        return hours
 
 
 @click.command()
@@ -81,6 +92,8 @@ def init(folder: Path, /, path: Path | None, example: str | None, **flags: Any) 
     """
     place = folder / (path or Path(example or "."))
     if example is not None:
+        if _describes_task(flags):
+            raise click.UsageError("an example brings its own task: leave the other flags out")
         lab = found_example(example, place, _variables())
     else:
         adopted = adopt(place, _settings(flags), _variables())
@@ -122,7 +135,7 @@ def step_command(folder: Path, as_json: bool) -> None:
 
 @click.command("run")
 @click.option("--trials", type=click.IntRange(min=1), help="Stop after so many trials.")
-@click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="Stop after so long.")
+@click.option("--hours", type=_Hours(min=0, min_open=True), help="Stop after so long.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a trial, a line each.")
 @click.pass_obj
 def run_command(folder: Path, trials: int | None, hours: float | None, as_json: bool) -> None:
@@ -138,7 +151,7 @@ def run_command(folder: Path, trials: int | None, hours: float | None, as_json: 
     campaign = Campaign(open_lab(folder), _variables())
     if as_json:
         for done in run(campaign, trials, hours):
-            click.echo(json.dumps(_step_facts(done), ensure_ascii=False))
+            click.echo(json.dumps(_step_facts(done)))
     else:
         _run(campaign, trials, hours)
     warn(campaign.lab.notices)
@@ -148,11 +161,15 @@ def _variables() -> dict[str, str]:
     return dict(os.environ)
 
 
+def _describes_task(flags: dict[str, Any]) -> bool:
+    # The goal has a default, so it alone says nothing.
+    return any(value for name, value in flags.items() if name != "goal")
+
+
 def _settings(flags: dict[str, Any]) -> Settings | None:
     """The flags as settings; None where the task is to be found in the repository."""
     needed = ("metric", "candidate", "editable")
-    given = [name for name in needed if flags[name]]
-    if not given:
+    if not _describes_task(flags):
         return None
     missing = [f"--{name}" for name in needed if not flags[name]]
     if not (flags["evaluate"] or flags["pattern"]):

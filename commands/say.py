@@ -16,7 +16,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print stable JSO
 
 def print_json(value: Any) -> None:
     """Print `value` as indented JSON."""
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+    click.echo(json.dumps(value, indent=1))
 
 
 def lines(found: Iterable[str]) -> None:

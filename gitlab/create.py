@@ -57,7 +57,7 @@ def add_files(lab: Lab, files: Mapping[str, bytes], check: Check) -> pygit2.Oid:
     What the user staged or changed is neither committed nor touched.
     """
     settle_trunk(lab)
-    parent = lab.tip(f"refs/heads/{lab.trunk}")
+    parent = lab.tip(lab.trunk)
     before = EMPTY if parent is None else lab.tree_of(parent)
     tree = edit(lab.repo, before, files)
     oid = lab.plain_commit(lab.trunk, _MESSAGE, tree, parent, check)
@@ -82,10 +82,15 @@ def uncommitted(lab: Lab) -> list[str]:
 
 
 def _repository(start: Path) -> pygit2.Repository:
+    if not start.is_dir():
+        what = "is not a folder" if start.exists() else "does not exist"
+        raise AiresearchError(
+            f"{start} {what}", "give the folder of a git repository, or leave the path out"
+        )
     found = pygit2.discover_repository(str(start))
     if found is not None:
         return pygit2.Repository(found)
-    if start.is_dir() and any(start.iterdir()):
+    if any(start.iterdir()):
         raise AiresearchError(
             f"{start.resolve()} is not in a git repository",
             "make it one: git init && git add -A && git commit -m 'Start', then airesearch init",

@@ -7,7 +7,8 @@ import pygit2
 from .change import Decision
 from .errors import Denied
 from .lab import Lab
-from .trees import edit, read, walk
+from .text import quote_path
+from .trees import edit, is_sound, read, walk
 
 
 class Desk:
@@ -57,12 +58,17 @@ class Desk:
         return self._may_write(path).allowed
 
     def write(self, path: str, data: bytes) -> None:
-        """Stage new content for `path`."""
-        self._edits[path] = data
+        """Stage new content for `path`. Raises Denied for a path no tree can hold."""
+        self._stage(path, data)
 
     def remove(self, path: str) -> None:
-        """Stage the removal of `path`."""
-        self._edits[path] = None
+        """Stage the removal of `path`. Raises Denied for a path no tree can hold."""
+        self._stage(path, None)
+
+    def _stage(self, path: str, data: bytes | None) -> None:
+        if not is_sound(path):
+            raise Denied((f"{quote_path(path)} is not a path inside the lab",))
+        self._edits[path] = data
 
     def tree(self) -> pygit2.Oid:
         """The tree with the staged edits applied."""

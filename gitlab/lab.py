@@ -4,29 +4,22 @@ This module alone writes commits and refs. libgit2 runs no hooks, so every commi
 here: there is no way to commit without one.
 """
 
-import re
-import time
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import FileMode, ReferenceType, RepositoryOpenFlag
+from pygit2.enums import FileMode, RepositoryOpenFlag
 
 from .change import Change, Check, compare
-from .checkout import Checkout
-from .errors import AiresearchError, Denied, RefMoved
+from .checkout import checkouts
+from .errors import AiresearchError, Denied
 from .records import Record
+from .refs import common_folder, node_branch, places, swap, tip
 from .trees import EMPTY, Entry, edit, find, pick
 
 TASK_FILE = "airesearch.yaml"
 BUS = "research"
-_NODE_REF = re.compile(r"refs/(?:heads|remotes/origin)/node/(\d{6,})")
-_LOCK_WAIT_SECONDS = 10.0
-
-
-def node_branch(node: int) -> str:
-    """`node/000042`: the branch of a node."""
-    return f"node/{node:06d}"
 
 
 class Lab:
@@ -41,40 +34,28 @@ class Lab:
     @property
     def home(self) -> Path:
         """Caches and trial folders; whatever is here may be deleted at any time."""
-        return Path(self.repo.path).resolve() / "airesearch"
+        return common_folder(self.repo) / "airesearch"
 
     @property
     def trunk_tip(self) -> pygit2.Oid:
         """The commit trunk points at."""
-        for ref in (f"refs/heads/{self.trunk}", f"refs/remotes/origin/{self.trunk}"):
-            if (tip := self.tip(ref)) is not None:
-                return tip
-        raise AiresearchError(
-            f"the trunk {self.trunk!r} has no commit here",
-            f"fetch it: git fetch origin {self.trunk}",
-        )
+        found = self.tip(self.trunk)
+        if found is None:
+            raise AiresearchError(
+                f"the trunk, {self.trunk!r}, has no commit here",
+                "fetch it, or say which branch it is: git config airesearch.trunk BRANCH",
+            )
+        return found
 
-    def tip(self, ref: str) -> pygit2.Oid | None:
-        """The commit a full ref name points at, or None."""
-        found = self.repo.references.get(ref)
-        return None if found is None else pygit2.Oid(hex=str(found.resolve().target))
-
-    def node_tips(self) -> dict[int, pygit2.Oid]:
-        """The tip of each node, in id order; a local branch goes before its remote-tracking one."""
-        tips: dict[int, tuple[bool, pygit2.Oid]] = {}
-        for ref in self.repo.references.iterator():
-            match = _NODE_REF.fullmatch(ref.name)
-            if match is None or ref.type != ReferenceType.DIRECT:
-                continue
-            node, local = int(match[1]), ref.name.startswith("refs/heads/")
-            if local or node not in tips:
-                tips[node] = (local, pygit2.Oid(hex=str(ref.target)))
-        return {node: tips[node][1] for node in sorted(tips)}
+    def tip(self, branch: str) -> pygit2.Oid | None:
+        """The commit a branch stands at here, else on a remote, else None."""
+        stands = (tip(self.repo, ref) for ref in places(self.repo, branch))
+        return next((oid for oid in stands if oid is not None), None)
 
     def shown_branch(self, node: int) -> str:
         """The name plain git knows a node by here: `node/000042` or `origin/node/000042`."""
-        branch = node_branch(node)
-        return branch if self.tip(f"refs/heads/{branch}") else f"origin/{branch}"
+        refs = [ref for ref in places(self.repo, node_branch(node)) if tip(self.repo, ref)]
+        return refs[0].split("/", 2)[2] if refs else node_branch(node)
 
     def commit_of(self, oid: pygit2.Oid) -> pygit2.Commit:
         """The commit `oid` names."""
@@ -127,7 +108,7 @@ class Lab:
         self._must_pass(check, compare(self.repo, self.tree_of(parents[-1]), tree))
         author = pygit2.Signature(record.agent, f"{record.agent}@airesearch")
         oid = self.repo.create_commit(None, author, self._committer(), str(record), tree, parents)
-        self._move(f"refs/heads/{branch}", None if new else parents[0], oid, record.subject)
+        self._move(branch, None if new else parents[0], oid, record.subject)
         return oid
 
     def plain_commit(
@@ -142,7 +123,7 @@ class Lab:
         me = self._committer()
         parents = [] if parent is None else [parent]
         oid = self.repo.create_commit(None, me, me, message, tree, parents)
-        self._swap(f"refs/heads/{branch}", parent, oid, message.partition("\n")[0])
+        swap(self.repo, branch, parent, oid, message.partition("\n")[0])
         return oid
 
     def _must_pass(self, check: Check, change: Change) -> None:
@@ -151,46 +132,22 @@ class Lab:
             raise Denied(decision.reasons)
 
     def _committer(self) -> pygit2.Signature:
-        try:
-            return self.repo.default_signature
-        except (KeyError, pygit2.GitError, ValueError):
-            return pygit2.Signature("airesearch", "airesearch@airesearch")
+        """The machine's git identity, from git's variables or its configuration, else our own."""
+        config = self.repo.config
+        name, email = (
+            os.environ.get(f"GIT_COMMITTER_{part.upper()}")
+            or (str(config[f"user.{part}"]) if f"user.{part}" in config else "")
+            for part in ("name", "email")
+        )
+        if name and email:
+            return pygit2.Signature(name, email)
+        return pygit2.Signature("airesearch", "airesearch@airesearch")
 
-    def _move(self, ref: str, old: pygit2.Oid | None, new: pygit2.Oid, subject: str) -> None:
-        """Point `ref` at `new` if it is still at `old` (None: does not exist)."""
-        checkout = Checkout(self.repo, ref)
-        self._swap(ref, old, new, subject)
-        notice = checkout.follow(new)
-        if notice:
-            self.notices.append(notice)
-
-    def _swap(self, ref: str, old: pygit2.Oid | None, new: pygit2.Oid, subject: str) -> None:
-        deadline = time.monotonic() + _LOCK_WAIT_SECONDS
-        while True:
-            try:
-                with self.repo.transaction() as refs:
-                    refs.lock_ref(ref)
-                    self._expect(ref, old)
-                    refs.set_target(ref, new, message=f"airesearch: {subject}")
-                return
-            except pygit2.GitError as error:
-                if "lock" not in str(error):
-                    raise
-                if time.monotonic() > deadline:
-                    lock = Path(self.repo.path) / f"{ref}.lock"
-                    raise AiresearchError(
-                        f"{ref} stays locked by another git process",
-                        f"if none is running, remove {lock}",
-                    ) from error
-                time.sleep(0.02)
-
-    def _expect(self, ref: str, old: pygit2.Oid | None) -> None:
-        now = self.tip(ref)
-        if now is None and old is not None and ref.startswith("refs/heads/"):
-            # In a clone, a branch first worked on here starts where the remote has it.
-            now = self.tip(ref.replace("refs/heads/", "refs/remotes/origin/", 1))
-        if now != old:
-            raise RefMoved(f"{ref} is at {now}, not at {old}: another worker moved it")
+    def _move(self, branch: str, old: pygit2.Oid | None, new: pygit2.Oid, subject: str) -> None:
+        """Point `branch` at `new` if it is still at `old`, and let clean checkouts follow."""
+        here = checkouts(self.repo, branch)
+        swap(self.repo, branch, old, new, subject)
+        self.notices += [notice for one in here if (notice := one.follow(new))]
 
 
 def open_lab(start: Path) -> Lab:
@@ -206,6 +163,8 @@ def open_lab(start: Path) -> Lab:
 
 def open_repository(start: Path) -> pygit2.Repository:
     """The git repository `start` lies in."""
+    if not start.is_dir():
+        raise AiresearchError(f"{start} is not a folder", "name the folder of a lab")
     try:
         found = pygit2.discover_repository(str(start))
     except (KeyError, pygit2.GitError) as error:
@@ -223,32 +182,42 @@ def _trunk(repo: pygit2.Repository) -> str:
     """The trunk: set by `init` in git's config, else the branch that holds a task."""
     if "airesearch.trunk" in repo.config:
         return str(repo.config["airesearch.trunk"])
-    origin = repo.references.get("refs/remotes/origin/HEAD")
-    named = [] if origin is None else [str(origin.target).removeprefix("refs/remotes/origin/")]
-    if not repo.head_is_detached:
-        named.append(str(repo.references["HEAD"].target).removeprefix("refs/heads/"))
-    others = {name.removeprefix("origin/") for name in repo.branches} - set(named)
-    for group in (named, sorted(others)):
-        holders = [name for name in group if _holds_task(repo, name)]
-        if (group is named and holders) or len(holders) == 1:
-            return holders[0]
-        if holders:
-            raise AiresearchError(
-                f"more than one branch holds {TASK_FILE}: {', '.join(holders)}",
-                f"say which is the trunk: git config airesearch.trunk {holders[0]}",
-            )
+    likely = [name for name in _likely_trunks(repo) if _holds_task(repo, name)]
+    if likely:
+        return likely[0]
+    remotes = tuple(f"{name}/" for name in filter(None, repo.remotes.names()))
+    names = {_without_remote(name, remotes) for name in repo.branches}
+    holders = [name for name in sorted(names) if _holds_task(repo, name)]
+    if len(holders) == 1:
+        return holders[0]
+    if holders:
+        raise AiresearchError(
+            f"more than one branch holds {TASK_FILE}: {', '.join(holders)}",
+            f"say which is the trunk: git config airesearch.trunk {holders[0]}",
+        )
     raise AiresearchError(
         f"no lab here: no branch holds {TASK_FILE}",
         "make this repository a lab: airesearch init",
     )
 
 
+def _likely_trunks(repo: pygit2.Repository) -> Iterator[str]:
+    """The branch a clone was given, then the one checked out."""
+    for head in places(repo, "HEAD")[1:]:
+        found = repo.references.get(head)
+        if found is not None and isinstance(found.target, str):
+            yield found.target.removeprefix(head.removesuffix("HEAD"))
+    if not repo.head_is_detached:
+        yield str(repo.references["HEAD"].target).removeprefix("refs/heads/")
+
+
+def _without_remote(name: str, remotes: tuple[str, ...]) -> str:
+    remote = next((prefix for prefix in remotes if name.startswith(prefix)), "")
+    return name.removeprefix(remote)
+
+
 def _holds_task(repo: pygit2.Repository, branch: str) -> bool:
     if branch.startswith("node/"):
         return False
-    for ref in (f"refs/heads/{branch}", f"refs/remotes/origin/{branch}"):
-        found = repo.references.get(ref)
-        if found is not None:
-            tree = found.peel(pygit2.Commit).tree_id
-            return find(repo, tree, TASK_FILE) is not None
-    return False
+    found = next(filter(None, (tip(repo, ref) for ref in places(repo, branch))), None)
+    return found is not None and find(repo, repo[found].peel(pygit2.Tree).id, TASK_FILE) is not None

@@ -10,6 +10,7 @@ from .errors import AiresearchError, RecordError
 from .facts import Status, Verdict
 from .lab import Lab
 from .records import Action, Judge, Measure, Promote, Propose, Record, parse
+from .refs import node_tips
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ class SearchTree:
     """Trunk's promotions since the base, oldest first."""
     broken: Mapping[int, str]
     """Node branches that cannot be read, each with the reason."""
+    absent: Mapping[int, pygit2.Oid]
+    """Promoted nodes whose branch is not here, each with the tip that trunk's merge holds."""
 
     @property
     def incumbent(self) -> Node | None:
@@ -130,18 +133,22 @@ class SearchTree:
 
 def load_tree(lab: Lab, known: SearchTree | None = None) -> SearchTree:
     """The tree as the refs have it now; only what moved since `known` is read again."""
+    trunk = lab.trunk_tip
+    if known is not None and known.trunk == trunk:
+        base, promotions, winners = known.base, known.promotions, known.absent
+    else:
+        base, promotions, winners = _read_trunk(lab, trunk)
+    tips = node_tips(lab.repo)
+    absent = {node: tip for node, tip in winners.items() if node not in tips}
     old = {} if known is None else {node.tip: node for node in known.nodes.values()}
     nodes: dict[int, Node] = {}
     broken: dict[int, str] = {}
-    for node_id, tip in lab.node_tips().items():
+    for node, tip in sorted({**absent, **tips}.items()):
         try:
-            nodes[node_id] = old.get(tip) or _read_node(lab, node_id, tip)
-        except (RecordError, KeyError, AssertionError) as error:
-            broken[node_id] = str(error)
-    if known is not None and known.trunk == lab.trunk_tip:
-        return SearchTree(nodes, known.trunk, known.base, known.promotions, broken)
-    base, promotions = _read_trunk(lab)
-    return SearchTree(nodes, lab.trunk_tip, base, promotions, broken)
+            nodes[node] = old.get(tip) or _read_node(lab, node, tip)
+        except (RecordError, KeyError, ValueError, pygit2.GitError) as error:
+            broken[node] = str(error)
+    return SearchTree(nodes, trunk, base, promotions, broken, absent)
 
 
 def _read_node(lab: Lab, node: int, tip: pygit2.Oid) -> Node:
@@ -160,12 +167,17 @@ def _read_node(lab: Lab, node: int, tip: pygit2.Oid) -> Node:
     raise RecordError("its branch has no propose commit")
 
 
-def _read_trunk(lab: Lab) -> tuple[pygit2.Oid, tuple[Promote, ...]]:
+def _read_trunk(
+    lab: Lab, trunk: pygit2.Oid
+) -> tuple[pygit2.Oid, tuple[Promote, ...], Mapping[int, pygit2.Oid]]:
+    """The base, the promotions since, and the tip each promoted node had."""
     promotions: list[Promote] = []
-    for commit, record in _records(lab, lab.trunk_tip):
+    winners: dict[int, pygit2.Oid] = {}
+    for commit, record in _records(lab, trunk):
         if not isinstance(record, Promote):
-            return commit.id, tuple(reversed(promotions))
+            return commit.id, tuple(reversed(promotions)), winners
         promotions.append(record)
+        winners.setdefault(record.node, commit.parent_ids[-1])
     raise AiresearchError(f"{lab.trunk} has no commit that is not a promotion")
 
 

@@ -5,6 +5,7 @@ not UTF-8, and a lab must survive any name that git allows.
 """
 
 import os
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ Oid = pygit2.Oid
 Repository = pygit2.Repository
 EMPTY = Oid(hex="4b825dc642cb6eb9a060e54bf8d69288fbee4904")
 _ID_BYTES = 20
+_LONGEST_NAME = 255
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,19 @@ class Entry:
 
 
 _Edits = Mapping[str, bytes | Entry | None]
+
+
+def is_sound(path: str) -> bool:
+    """Whether a tree can hold `path` and any file system lay it out inside its folder."""
+    return all(_is_sound_name(name) for name in path.split("/"))
+
+
+def _is_sound_name(name: str) -> bool:
+    # HFS+ ignores format characters and NTFS has short names: both would make these `.git`.
+    bare = "".join(c for c in name if unicodedata.category(c) != "Cf").casefold()
+    is_git = bare.rstrip(". ") in (".git", "git~1")
+    fits = len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
+    return fits and "\0" not in name and bare not in ("", ".", "..") and not is_git
 
 
 def find(repo: Repository, root: Oid, path: str) -> Entry | None:
@@ -62,7 +77,8 @@ def walk(repo: Repository, root: Oid, under: str = "") -> Iterator[Entry]:
 def edit(repo: Repository, root: Oid, edits: _Edits) -> Oid:
     """`root` with each path set to bytes or to another tree's entry, or removed where None.
 
-    A file that already stands there keeps its mode. Folders left empty go.
+    A file that already stands there keeps its mode. Folders left empty go. The paths must be
+    sound: git itself would refuse the tree otherwise.
     """
     entries = _open(repo, root)
     below: dict[str, dict[str, bytes | Entry | None]] = {}

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from ..gitlab.change import Change, Decision, PathChange
 from ..gitlab.text import quote_path
-from .paths import is_git_own, is_sound, is_under, matches
+from ..gitlab.trees import is_sound
+from .paths import is_git_own, is_under, matches
 from .task import Task
 
 REFUSED = "research/refused.patch"

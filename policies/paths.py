@@ -32,11 +32,6 @@ def is_git_own(path: str) -> bool:
     return any(part.startswith(_GIT_OWN) for part in _folded(path).split("/"))
 
 
-def is_sound(path: str) -> bool:
-    """Whether `path` is a relative path that stays below its folder."""
-    return not any(part in ("", ".", "..") for part in path.split("/"))
-
-
 def _folded(path: str) -> str:
     # HFS+ ignores these code points, so `.g\u200cit` is `.git` there.
     visible = "".join(c for c in path if unicodedata.category(c) != "Cf")

@@ -2,43 +2,97 @@
 
 import difflib
 import math
-from dataclasses import MISSING, fields, is_dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from types import UnionType
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 
 from ..gitlab.errors import AiresearchError
+from ..gitlab.text import one_line
 
 T = TypeVar("T")
 _WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false"}
+# The parser reads about 100 kB a second.
+_LARGEST = 1_000_000
+_LONGEST_MESSAGE = 400
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+_YAML_MEND = "YAML wants spaces before a key, and quotes around text with : # { [ * & ! % @ in it"
 
 
 class SchemaError(AiresearchError):
     """A file of settings that cannot be read as its type."""
 
 
-def load(kind: type[T], text: str, file: str) -> T:
-    """The `kind` the YAML in `text` describes. Raises SchemaError naming file, line and key."""
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f", line {where.line + 1}" if where else ""
-        problem = getattr(error, "problem", None) or error
-        raise SchemaError(f"{file}{line}: not YAML: {problem}") from error
+@dataclass(frozen=True)
+class Document(Generic[T]):
+    """A value with where it stands: `lines` holds each key, dotted, as in `team.a.backend`."""
+
+    value: T
+    file: str
+    lines: Mapping[str, int]
+
+    def error(self, key: str, what: str, mend: str = "") -> SchemaError:
+        """The error about `key`, with its line where the file gives the key."""
+        return _error(self.file, self.lines.get(key), what, mend)
+
+
+def load(kind: type[T], source: str | bytes, file: str) -> T:
+    """The `kind` the YAML in `source` describes. Raises SchemaError naming file, line and key."""
+    return load_document(kind, source, file).value
+
+
+def load_document(kind: type[T], source: str | bytes, file: str) -> Document[T]:
+    """The same with the line of each key."""
+    node = _compose(source, file)
     if node is None:
-        raise SchemaError(f"{file} is empty")
-    value: T = _Reader(file).build(kind, node, "")
-    return value
+        needed = ", ".join(_required(kind))
+        raise SchemaError(f"{file} is empty", f"write `key: value` lines; needed are: {needed}")
+    reader = _Reader(file)
+    return Document(reader.build(kind, node, ""), file, reader.lines)
+
+
+def _compose(source: str | bytes, file: str) -> yaml.Node | None:
+    if len(source) > _LARGEST:
+        raise SchemaError(
+            f"{file} has {len(source):,} bytes, and at most {_LARGEST:,} are read",
+            "keep data in files of its own",
+        )
+    text = source if isinstance(source, str) else _decoded(source, file)
+    try:
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        what = f"not YAML: the character {text[error.position]!r} may not stand in it"
+        raise _error(file, line, what, "remove it, or escape it in double quotes") from error
+    except yaml.MarkedYAMLError as error:
+        at = error.problem_mark.line + 1 if error.problem_mark else None
+        raise _error(file, at, f"not YAML: {error.problem}", _YAML_MEND) from error
+    except RecursionError as error:
+        raise _error(file, None, "nested too deep to be read", "close the brackets") from error
+    except (ValueError, OverflowError) as error:
+        # PyYAML computes with escapes and version numbers before it checks them.
+        raise _error(file, None, f"not YAML: {error}", _YAML_MEND) from error
+
+
+def _decoded(data: bytes, file: str) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise _error(file, line, "this is not UTF-8 text", "save the file as UTF-8") from error
 
 
 class _Reader:
     def __init__(self, file: str) -> None:
         self._file = file
+        self.lines: dict[str, int] = {}
 
     def build(self, kind: Any, node: yaml.Node, key: str) -> Any:
-        """`node` as a `kind`; `key` is its dotted path, for errors."""
+        """`node` as a `kind`; `key` is its dotted path."""
+        self.lines[key] = _line(node)
         origin = get_origin(kind)
         if is_dataclass(kind):
             return self._dataclass(kind, node, key)
@@ -55,16 +109,14 @@ class _Reader:
         return self._scalar(kind, node, key)
 
     def _dataclass(self, kind: Any, node: yaml.Node, key: str) -> Any:
-        known = {field.name: field for field in fields(kind)}
         hints = get_type_hints(kind)
         values = {}
         for name, value in self._pairs(node, key):
-            if name not in known:
-                raise self._unknown(name, tuple(known), value, key)
+            if name not in hints:
+                raise self._unknown(name, tuple(hints), value, key)
             values[name] = self.build(hints[name], value, f"{key}.{name}".lstrip("."))
-        for name, field in known.items():
-            required = field.default is MISSING and field.default_factory is MISSING
-            if required and name not in values:
+        for name in _required(kind):
+            if name not in values:
                 where = f"{key}.{name}".lstrip(".")
                 raise self._error(node, f"{where} is missing", f"add a line `{name}: …`")
         return kind(**values)
@@ -73,10 +125,11 @@ class _Reader:
         if not isinstance(node, yaml.MappingNode):
             raise self._error(node, f"{key or 'the file'} must be `key: value` lines")
         seen: dict[str, yaml.Node] = {}
-        for name, value in node.value:
-            if name.value in seen:
-                raise self._error(name, f"{name.value} is given twice", "remove one of the lines")
-            seen[str(name.value)] = value
+        for name_node, value in node.value:
+            name = self._scalar(str, name_node, f"a key of {key or 'the file'}")
+            if name in seen:
+                raise self._error(name_node, f"{name} is given twice", "remove one of the lines")
+            seen[name] = value
         return list(seen.items())
 
     def _tuple(self, kind: Any, node: yaml.Node, key: str) -> tuple[Any, ...]:
@@ -85,8 +138,8 @@ class _Reader:
         return tuple(self.build(kind, item, f"{key}[{i}]") for i, item in enumerate(node.value))
 
     def _choice(self, choices: tuple[str, ...], node: yaml.Node, key: str) -> str:
-        if _text(node) in choices:
-            return _text(node)
+        if isinstance(node, yaml.ScalarNode) and node.value in choices:
+            return str(node.value)
         raise self._error(node, f"{key} is {_text(node)!r}", f"use one of: {', '.join(choices)}")
 
     def _scalar(self, kind: type, node: yaml.Node, key: str) -> Any:
@@ -94,18 +147,24 @@ class _Reader:
         if not isinstance(node, yaml.ScalarNode) or node.tag.endswith(":null"):
             raise wrong
         if kind is str:
-            return node.value
+            return self._string(node, key)
         if kind is bool:
             if not node.tag.endswith(":bool"):
                 raise wrong
             return node.value.lower() in ("true", "yes", "on")
         try:
             number = kind(node.value.replace("_", ""))
-        except ValueError:
+            finite = math.isfinite(number)
+        except (ValueError, OverflowError):
             raise wrong from None
-        if not math.isfinite(number):
+        if not finite:
             raise wrong
         return number
+
+    def _string(self, node: yaml.ScalarNode, key: str) -> str:
+        if _HALF_CHARACTER.search(node.value):
+            raise self._error(node, f"{key} holds half a character", "write the character itself")
+        return str(node.value)
 
     def _unknown(self, name: str, known: tuple[str, ...], node: yaml.Node, key: str) -> SchemaError:
         near = difflib.get_close_matches(name, known, 1)
@@ -114,7 +173,26 @@ class _Reader:
         return self._error(node, f"unknown key {where!r}", mend)
 
     def _error(self, node: yaml.Node, what: str, mend: str = "") -> SchemaError:
-        return SchemaError(f"{self._file}, line {node.start_mark.line + 1}: {what}", mend)
+        return _error(self._file, _line(node), what, mend)
+
+
+def _error(file: str, line: int | None, what: str, mend: str) -> SchemaError:
+    where = file if line is None else f"{file}, line {line}"
+    return SchemaError(
+        f"{where}: {one_line(what, _LONGEST_MESSAGE)}", one_line(mend, _LONGEST_MESSAGE)
+    )
+
+
+def _required(kind: Any) -> list[str]:
+    return [
+        field.name
+        for field in fields(kind)
+        if field.default is MISSING and field.default_factory is MISSING
+    ]
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
 
 
 def _text(node: yaml.Node) -> str:

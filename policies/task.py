@@ -1,16 +1,15 @@
 """The task: `airesearch.yaml` as a frozen value, checked as a whole before anything is written."""
 
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ..gitlab.facts import METRIC_NAME, Goal
-from .schema import SchemaError, load
+from ..gitlab.facts import Goal
+from . import task_rules as rules
+from .schema import load_document
 
 FILE = "airesearch.yaml"
 BUILT_IN = ("train_seconds", "peak_memory_mb", "output_mb", "code_lines", "diff_lines")
 """Metrics the runner measures itself; a candidate cannot report them."""
-_AGENT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
-_OURS = ("airesearch", "runner", "judge")
 
 
 @dataclass(frozen=True)
@@ -109,100 +108,53 @@ class Task:
         return tuple(dict.fromkeys([self.objective.metric, *(c.metric for c in self.constraints)]))
 
     @property
+    def evaluator_files(self) -> tuple[str, ...]:
+        """The files that `evaluate` names, and those listed as protected; some may not exist."""
+        return tuple(dict.fromkeys([*rules.files_in(self.evaluate or ""), *self._listed]))
+
+    @property
     def protected_paths(self) -> tuple[str, ...]:
         """The files and folders that are the protocol; some may not exist."""
-        program, *words = (self.evaluate or "-").split()
-        named_in = [*([program] if "/" in program else []), *words]
-        scripts = [w.strip("'\"").removeprefix("./") for w in named_in if w[0] not in "-/"]
-        files = (member.script for member in self.team.values() if member.script)
-        named = (FILE, "policies", "private", *scripts, *self.protected, *files)
-        return tuple(dict.fromkeys(path.strip("/") for path in named if path.strip("/")))
+        scripts = (rules.plain(member.script) for member in self.team.values() if member.script)
+        return tuple(dict.fromkeys([FILE, "policies", "private", *self.evaluator_files, *scripts]))
+
+    @property
+    def _listed(self) -> tuple[str, ...]:
+        return tuple(rules.plain(path) for path in self.protected)
 
 
-def parse_task(text: str) -> Task:
-    """The task that `text` describes. Raises SchemaError with key and mend where it does not."""
-    task = load(Task, text, FILE)
-    for problem, mend in _problems(task):
-        raise SchemaError(f"{FILE}: {problem}", mend)
-    return task
+def parse_task(source: str | bytes) -> Task:
+    """The task that `source` describes. Raises SchemaError with line and mend where it does not."""
+    document = load_document(Task, source, FILE)
+    for problem in _problems(document.value):
+        raise document.error(problem.key, problem.what, problem.mend)
+    return document.value
 
 
-def _problems(task: Task) -> list[tuple[str, str]]:
-    return [
-        *_metric_problems(task),
-        *_budget_problems(task.budget),
-        *_path_problems(task),
-        *_team_problems(task),
-    ]
+def _problems(task: Task) -> Iterator[rules.Problem]:
+    # Commands first: the paths they name are known only once they can be split into words.
+    yield from rules.command("candidate", task.candidate)
+    if task.evaluate is not None:
+        yield from rules.command("evaluate", task.evaluate)
+    yield from _score_problems(task)
+    for place, bound in enumerate(task.constraints):
+        yield from rules.bounds(f"constraints[{place}]", bound.metric, bound.min, bound.max)
+    for limit in task.budget.__dataclass_fields__:
+        yield from rules.limit(f"budget.{limit}", getattr(task.budget, limit))
+    yield from rules.effect("promotion.min_effect", task.promotion.min_effect)
+    yield from rules.patterns("editable", task.editable)
+    yield from rules.paths("protected", task.protected)
+    yield from rules.paths("outputs", task.outputs)
+    yield from rules.apart("outputs", task.outputs, task.protected_paths)
+    yield from rules.agents("team", task.team)
 
 
-def _metric_problems(task: Task) -> list[tuple[str, str]]:
-    found = []
-    produced = {*BUILT_IN, task.objective.metric if task.objective.pattern else ""}
-    for metric in task.metrics:
-        if not METRIC_NAME.fullmatch(metric):
-            found.append((f"{metric!r} cannot be a metric's name", "use letters, digits and _"))
-        elif task.evaluate is None and metric not in produced:
-            found.append(
-                (
-                    f"nothing produces the metric {metric!r}",
-                    "add `evaluate: python evaluate.py` (it writes a JSON object to "
-                    "$AIRESEARCH_METRICS), or objective.pattern to read it from stdout",
-                )
-            )
-    if task.evaluate is not None and task.objective.pattern is not None:
-        found.append(("objective.pattern and evaluate both give the score", "keep one of them"))
-    if task.objective.pattern is not None:
-        found += _pattern_problems(task.objective.pattern)
-    for bound in task.constraints:
-        if bound.max is None and bound.min is None:
-            found.append((f"the constraint on {bound.metric} has no bound", "add max or min"))
-    return found
-
-
-def _pattern_problems(pattern: str) -> list[tuple[str, str]]:
-    mend = "write one group around the number, as in 'val_error: ([-+.eE0-9]+)'"
-    try:
-        groups = re.compile(pattern).groups
-    except re.error as error:
-        return [(f"objective.pattern is no regular expression: {error}", mend)]
-    return [] if groups else [("objective.pattern has no group", mend)]
-
-
-def _budget_problems(budget: Budget) -> list[tuple[str, str]]:
-    limits = {name: getattr(budget, name) for name in budget.__dataclass_fields__}
-    return [
-        (f"budget.{name} is {value}", "give a number above zero, or leave the line out")
-        for name, value in limits.items()
-        if value is not None and value <= 0
-    ]
-
-
-def _path_problems(task: Task) -> list[tuple[str, str]]:
-    found = []
-    for key, command in (("candidate", task.candidate), ("evaluate", task.evaluate)):
-        if command is not None and not command.strip():
-            found.append((f"{key} is empty", f"write a command, as in `{key}: python {key}.py`"))
-    if not task.editable:
-        found.append(("editable is empty", "name a file agents may change: `editable: [train.py]`"))
-    for path in (*task.outputs, *task.protected):
-        if path.startswith("/") or ".." in path.split("/"):
-            found.append((f"the path {path!r} leads out of the lab", "give a path inside it"))
-    for path in set(task.outputs) & set(task.protected_paths):
-        found.append((f"{path!r} is both an output and protected", "remove it from one of the two"))
-    return found
-
-
-def _team_problems(task: Task) -> list[tuple[str, str]]:
-    found = []
-    if not task.team:
-        found.append(("team is empty", "add an agent: `team: {tuner: {backend: tuner}}`"))
-    for name in task.team:
-        if not _AGENT_NAME.fullmatch(name) or name in _OURS:
-            found.append(
-                (
-                    f"{name!r} cannot be an agent's name",
-                    f"use lower-case letters, digits, - and _, and none of {', '.join(_OURS)}",
-                )
-            )
-    return found
+def _score_problems(task: Task) -> Iterator[rules.Problem]:
+    pattern = task.objective.pattern
+    made = (*BUILT_IN, task.objective.metric) if pattern is not None else BUILT_IN
+    keys = ["objective.metric", *(f"constraints[{i}].metric" for i in range(len(task.constraints)))]
+    metrics = [task.objective.metric, *(bound.metric for bound in task.constraints)]
+    for key, metric in zip(keys, metrics, strict=True):
+        yield from rules.metric(key, metric, None if task.evaluate is not None else made)
+    if pattern is not None:
+        yield from rules.printed_score("objective.pattern", pattern, task.evaluate is not None)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
 from bad_labs import Seen, commit, complains, copied, seen, whole, works
 from toys import airesearch, git, lr, repository, toy, toy_files
 
@@ -94,7 +93,9 @@ def conflict(folder: Path) -> None:
     lines = "".join(f"100644 {blob} {n}\ttrain.py\n" for n, blob in enumerate(blobs, 2))
     gone = f"0 {'0' * 40} 0\ttrain.py\n"
     subprocess.run(
-        ["git", "-C", folder, "update-index", "--index-info"], input=(gone + lines).encode(), check=True
+        ["git", "-C", folder, "update-index", "--index-info"],
+        input=(gone + lines).encode(),
+        check=True,
     )
 
 
@@ -133,9 +134,7 @@ def kept_all(before: Seen, after: Seen) -> None:
 
 
 @pytest.mark.parametrize("dirt", DIRTY)
-def test_a_promotion_leaves_uncommitted_work_alone(
-    lab: Path, dirt: Callable[[Path], None]
-) -> None:
+def test_a_promotion_leaves_uncommitted_work_alone(lab: Path, dirt: Callable[[Path], None]) -> None:
     dirt(lab)
     before, trunk = seen(lab), git(lab, "rev-parse", "main").strip()
     said = works(airesearch(lab, "step"))
@@ -171,9 +170,7 @@ def test_the_command_that_is_named_brings_the_checkout_up_to_date(
 
 
 @pytest.mark.parametrize("dirt", [staged, unstaged, untracked, staged_and_changed, conflict])
-def test_init_leaves_uncommitted_work_alone(
-    tmp_path: Path, dirt: Callable[[Path], None]
-) -> None:
+def test_init_leaves_uncommitted_work_alone(tmp_path: Path, dirt: Callable[[Path], None]) -> None:
     """The task is committed before; what is uncommitted is not touched by the baseline."""
     fresh = repository(tmp_path / "lab", toy_files([lr(0.2)]))
     dirt(fresh)

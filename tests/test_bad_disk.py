@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from bad_labs import AIRESEARCH, complains, copied, files, whole, works
 from toys import Said, airesearch, git, lr, repository, toy, toy_files
 
@@ -39,12 +38,22 @@ def read_only(folder: Path, *words: str) -> Said:
     """The command in `folder`, which cannot be written."""
     script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && cd "$0" && exec "$@"'
     done = subprocess.run(
-        [*UNSHARE, "sh", "-c", script, folder, *AIRESEARCH, *words], capture_output=True, check=False
+        [*UNSHARE, "sh", "-c", script, folder, *AIRESEARCH, *words],
+        capture_output=True,
+        check=False,
     )
     return Said(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
-READS = [["best"], ["log"], ["tree"], ["show", "0"], ["status"], ["diff", "0", "0"], ["lineage", "0"]]
+READS = [
+    ["best"],
+    ["log"],
+    ["tree"],
+    ["show", "0"],
+    ["status"],
+    ["diff", "0", "0"],
+    ["lineage", "0"],
+]
 
 
 def test_a_read_only_lab_can_be_read(lab: Path) -> None:

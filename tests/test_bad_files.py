@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-
 from bad_labs import AIRESEARCH, STRICT, complains, files, whole, works
 from toys import EVALUATE, TASK, TRAIN, airesearch, git, lr, repository, toy, toy_files
 
@@ -32,7 +31,14 @@ ODD = [
     b"a/B",
     b"x" * 250,
 ]
-JSON_READS = (["log", "--json"], ["tree"], ["best"], ["show", "1"], ["show", "1", "--json"], ["diff", "0", "1"])
+JSON_READS = (
+    ["log", "--json"],
+    ["tree"],
+    ["best"],
+    ["show", "1"],
+    ["show", "1", "--json"],
+    ["diff", "0", "1"],
+)
 
 
 def plant(folder: Path, names: list[bytes]) -> None:
@@ -60,8 +66,19 @@ def test_odd_names_beside_the_code(tmp_path: Path) -> None:
     whole(folder)
 
 
-EDITED = ["lib/two words.txt", "lib/q\"uo'te", "lib/new\nline", "lib/-rf", "lib/größe/模型.py",
-          "lib/:(top)x", "lib/back\\slash", "lib/trailing ", "lib/\x7fdel", "lib/#x", "lib/a: b"]  # fmt: skip
+EDITED = [
+    "lib/two words.txt",
+    "lib/q\"uo'te",
+    "lib/new\nline",
+    "lib/-rf",
+    "lib/größe/模型.py",
+    "lib/:(top)x",
+    "lib/back\\slash",
+    "lib/trailing ",
+    "lib/\x7fdel",
+    "lib/#x",
+    "lib/a: b",
+]
 
 
 def test_odd_names_an_agent_writes(tmp_path: Path) -> None:
@@ -97,9 +114,25 @@ def test_a_name_that_is_not_utf_8_is_edited_by_nobody_and_shown(tmp_path: Path) 
     whole(folder)
 
 
-BAD_PATHS = ["../out", "/etc/motd", ".git/hooks/post-commit", "lib/../../x", "lib//x", "lib/./x",
-             "lib/.git/config", "", "lib", "lib/", "lib/a\0b", "lib/" + "n" * 300, "train.py/x",
-             ".gitattributes", "lib/.gitmodules", "LIB/.GIT/config", "airesearch.yaml"]  # fmt: skip
+BAD_PATHS = [
+    "../out",
+    "/etc/motd",
+    ".git/hooks/post-commit",
+    "lib/../../x",
+    "lib//x",
+    "lib/./x",
+    "lib/.git/config",
+    "",
+    "lib",
+    "lib/",
+    "lib/a\0b",
+    "lib/" + "n" * 300,
+    "train.py/x",
+    ".gitattributes",
+    "lib/.gitmodules",
+    "LIB/.GIT/config",
+    "airesearch.yaml",
+]
 
 
 @pytest.mark.parametrize("path", BAD_PATHS)
@@ -187,8 +220,11 @@ def test_a_file_of_200_megabytes(tmp_path: Path) -> None:
     for words in (["init"], ["step"]):
         peak = subprocess.run(
             ["/usr/bin/env", "python3", "-c", _PEAK, *AIRESEARCH, *words],
-            cwd=folder, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert peak.returncode == 0, peak.stderr
         assert int(peak.stdout.split()[-1]) < 700 << 20
     whole(folder)
@@ -227,8 +263,11 @@ def test_an_edit_of_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine\n")
     (folder / "lib" / "link").symlink_to(tmp_path / "mine.txt")
     (folder / "lib" / "dir").symlink_to(tmp_path)
-    turns = [{"subject": "through a link", "write": {"lib/link": "theirs\n"}},
-             {"subject": "below a link", "write": {"lib/dir/mine.txt": "theirs\n"}}, lr(0.2)]  # fmt: skip
+    turns = [
+        {"subject": "through a link", "write": {"lib/link": "theirs\n"}},
+        {"subject": "below a link", "write": {"lib/dir/mine.txt": "theirs\n"}},
+        lr(0.2),
+    ]
     toy(folder, turns)
     for _ in range(2):
         assert airesearch(folder, "step", "--json").json()["status"] == "denied"
@@ -259,13 +298,17 @@ def test_a_script_that_is_not_executable(tmp_path: Path) -> None:
 
 
 def submodule(folder: Path, other: Path) -> None:
-    git(folder, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "sub")
+    git(
+        folder, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "sub"
+    )
     git(folder, "commit", "-qm", "Submodule")
 
 
 def test_submodules_in_the_tree(tmp_path: Path) -> None:
     other = repository(tmp_path / "other", {"a.txt": "1\n"})
-    folder = repository(tmp_path / "lab", toy_files([lr(0.2), {"subject": "in", "write": {"sub/x": "1"}}]))
+    folder = repository(
+        tmp_path / "lab", toy_files([lr(0.2), {"subject": "in", "write": {"sub/x": "1"}}])
+    )
     submodule(folder, other)
     before = files(folder / "sub")
     works(airesearch(folder, "init"))

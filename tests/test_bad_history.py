@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from bad_labs import AIRESEARCH, branches, commit, complains, copied, files, seen, whole, works
 from toys import EVALUATE, TRAIN, airesearch, git, lr, repository, toy, toy_files
 
@@ -34,10 +33,19 @@ def clone(lab: Path, to: Path, *words: str) -> Path:
 
 @pytest.mark.parametrize("path", ["README.md", "train.py", "evaluate.py"])
 def test_a_commit_of_a_person_gets_a_baseline_and_is_never_undone(lab: Path, path: str) -> None:
-    text = {"README.md": "Read me\n", "train.py": f"# by hand\n{TRAIN}", "evaluate.py": EVALUATE + "# by hand\n"}
+    text = {
+        "README.md": "Read me\n",
+        "train.py": f"# by hand\n{TRAIN}",
+        "evaluate.py": EVALUATE + "# by hand\n",
+    }
     commit(lab, path, text[path])
     done = airesearch(lab, "step", "--json").json()
-    assert (done["node"], done["parent"], done["operator"], done["agent"]) == (3, None, "draft", "airesearch")
+    assert (done["node"], done["parent"], done["operator"], done["agent"]) == (
+        3,
+        None,
+        "draft",
+        "airesearch",
+    )
     assert done["promoted"] or done["status"] == "duplicate"
     for _ in range(2):
         works(airesearch(lab, "step"))
@@ -190,7 +198,9 @@ def test_a_linked_worktree(lab: Path, tmp_path: Path) -> None:
     whole(lab)
 
 
-def test_trunk_checked_out_in_another_worktree_follows_or_is_said(lab: Path, tmp_path: Path) -> None:
+def test_trunk_checked_out_in_another_worktree_follows_or_is_said(
+    lab: Path, tmp_path: Path
+) -> None:
     """A step from a linked worktree moves the branch under the main checkout's feet."""
     tree = tmp_path / "tree"
     git(lab, "worktree", "add", "-q", "-b", "side", str(tree))
@@ -270,5 +280,3 @@ def test_a_step_before_init(tmp_path: Path) -> None:
         works(airesearch(folder, *words))
     complains(airesearch(folder, "show", "0"), "no nodes yet")
     assert airesearch(folder, "step", "--json").json()["promoted"]
-
-

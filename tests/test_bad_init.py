@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from bad_labs import STRICT, complains, seen, works
 from toys import TASK, airesearch, git, lr, repository, toy_files
 
@@ -136,6 +135,8 @@ FLAGS = ["--metric", "loss", "--candidate", "python train.py", "--editable", "tr
         ([*FLAGS, "--pattern", "loss"], 1, ("objective.pattern", "group")),
         ([*FLAGS, "--pattern", "(", "--evaluate", "python evaluate.py"], 1, ("pattern",)),
         ([*FLAGS, "--evaluate", "python score.py"], 1, ("python score.py", "commit")),
+        (["--output", "out.txt"], 2, ("--metric", "--candidate", "--editable", "--evaluate")),
+        (["--example", "digits", *FLAGS], 2, ("its own task",)),
         (["--example", "digitz"], 2, ("digits",)),
         (["--example", "digits", "train.py"], 1, ("train.py is in the way",)),
         ([], 1, ("no airesearch.yaml", "airesearch init --metric")),

@@ -8,11 +8,18 @@ import shutil
 from pathlib import Path
 
 import pytest
-
 from bad_labs import STRICT, Seen, complains, copied, files, seen, whole, works
 from toys import airesearch, git, lr, repository, toy, toy_files
 
-READS = (["status"], ["log"], ["tree"], ["show", "0"], ["best"], ["lineage", "0"], ["diff", "0", "0"])
+READS = (
+    ["status"],
+    ["log"],
+    ["tree"],
+    ["show", "0"],
+    ["best"],
+    ["lineage", "0"],
+    ["diff", "0", "0"],
+)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +71,9 @@ def test_a_bare_repository(tmp_path: Path, lab: Path) -> None:
     before = files(bare)
     complains(airesearch(bare, "init"), "bare", "clone it")
     for words in READS:
-        assert works(airesearch(bare, *words, "--json")).out == airesearch(lab, *words, "--json").out
+        assert (
+            works(airesearch(bare, *words, "--json")).out == airesearch(lab, *words, "--json").out
+        )
     assert files(bare) == before
 
 
@@ -166,7 +175,7 @@ def test_a_damaged_head(fresh: Path) -> None:
 
 NAMES = [
     b"two words",
-    b"it's \"quoted\" $HOME `x`",
+    b'it\'s "quoted" $HOME `x`',
     b"new\nline",
     "größe-模型".encode(),
     b"odd-\xff\xfe",

@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from bad_labs import complains, copied, whole, works
 from toys import airesearch, git, lr, toy
 
@@ -30,13 +29,11 @@ def lab(template: Path, tmp_path: Path) -> Path:
 
 
 def test_a_stale_lock_of_a_ref(lab: Path) -> None:
-    """Said with the file to remove; takes the ten seconds that a live lock is waited for."""
+    """A killed process left it: waited for like a live one, ten seconds, then removed."""
     lock = lab / ".git" / "refs" / "heads" / "node" / "000003.lock"
     lock.write_text("")
-    complains(airesearch(lab, "step"), "000003", str(lock), "remove")
-    assert lock.exists(), "not ours to remove"
-    lock.unlink()
     assert airesearch(lab, "step", "--json").json()["node"] == 3
+    assert not lock.exists()
     whole(lab)
 
 
@@ -53,17 +50,34 @@ def _junk(lab: Path, kind: str) -> str:
         return git(lab, "commit-tree", "-p", "main", "-m", message, "main^{tree}").strip()
     if kind == "latin-1":
         env = {**os.environ, "GIT_AUTHOR_NAME": "x"}
-        return subprocess.run(
-            ["git", "-C", lab, "-c", "i18n.commitEncoding=latin1", "commit-tree", "main^{tree}"],
-            input=b"caf\xe9\n\nAction: propose\n", capture_output=True, check=True, env=env,
-        ).stdout.decode().strip()  # fmt: skip
+        return (
+            subprocess.run(
+                [
+                    "git",
+                    "-C",
+                    lab,
+                    "-c",
+                    "i18n.commitEncoding=latin1",
+                    "commit-tree",
+                    "main^{tree}",
+                ],
+                input=b"caf\xe9\n\nAction: propose\n",
+                capture_output=True,
+                check=True,
+                env=env,
+            )
+            .stdout.decode()
+            .strip()
+        )
     if kind == "annotated tag":
         git(lab, "tag", "-a", "-m", "x", "t", "main")
         return git(lab, "rev-parse", "t").strip()
     return git(lab, "rev-parse", {"blob": "main:train.py", "tree": "main^{tree}"}[kind]).strip()
 
 
-@pytest.mark.parametrize("kind", ["commit", "half a record", "latin-1", "annotated tag", "blob", "tree"])
+@pytest.mark.parametrize(
+    "kind", ["commit", "half a record", "latin-1", "annotated tag", "blob", "tree"]
+)
 @pytest.mark.parametrize("number", ["000003", "000700"])
 def test_a_node_branch_that_is_no_node(lab: Path, kind: str, number: str) -> None:
     junk = _junk(lab, kind)
@@ -79,9 +93,17 @@ def test_a_node_branch_that_is_no_node(lab: Path, kind: str, number: str) -> Non
 
 @pytest.mark.parametrize(
     "ref",
-    ["refs/tags/node/abc", "refs/heads/node/abc", "refs/heads/node/5", "refs/heads/node/000003/x",
-     "refs/tags/node/000003", "refs/heads/nodes", "refs/remotes/origin/node/000009", "refs/tags/main"],
-)  # fmt: skip
+    [
+        "refs/tags/node/abc",
+        "refs/heads/node/abc",
+        "refs/heads/node/5",
+        "refs/heads/node/000003/x",
+        "refs/tags/node/000003",
+        "refs/heads/nodes",
+        "refs/remotes/origin/node/000009",
+        "refs/tags/main",
+    ],
+)
 def test_names_that_are_nearly_a_node_s(lab: Path, ref: str) -> None:
     git(lab, "update-ref", ref, "main")
     said = airesearch(lab, "step", "--json")
@@ -94,7 +116,12 @@ def test_names_that_are_nearly_a_node_s(lab: Path, ref: str) -> None:
 
 @pytest.mark.parametrize("number", ["999999", "1000000", "9" * 30])
 def test_very_large_node_numbers(lab: Path, number: str) -> None:
-    git(lab, "update-ref", f"refs/heads/node/{number}", git(lab, "commit-tree", "-m", "x", "main^{tree}").strip())
+    git(
+        lab,
+        "update-ref",
+        f"refs/heads/node/{number}",
+        git(lab, "commit-tree", "-m", "x", "main^{tree}").strip(),
+    )
     done = airesearch(lab, "step", "--json").json()
     assert done["node"] == int(number) + 1
     works(airesearch(lab, "show", str(done["node"])))
@@ -137,5 +164,3 @@ def test_a_damaged_object_is_said(lab: Path) -> None:
     place.chmod(0o644)
     place.write_bytes(b"x" * 10)
     complains(airesearch(lab, "step"), "git fsck")
-
-

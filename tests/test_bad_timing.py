@@ -10,7 +10,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from bad_labs import AIRESEARCH, branches, copied, left_in_trials, whole, works
 from toys import airesearch, git, lr, repository, toy, toy_files
 
@@ -65,8 +64,7 @@ def outcome(folder: Path) -> list[tuple[object, ...]]:
     """What a run came to, without times and ids of commits."""
     keys = ("node", "parent", "operator", "agent", "subject", "status", "metrics", "verdict")
     return sorted(
-        tuple(str(node[key]) for key in keys)
-        for node in airesearch(folder, "log", "--json").json()
+        tuple(str(node[key]) for key in keys) for node in airesearch(folder, "log", "--json").json()
     )
 
 
@@ -84,7 +82,9 @@ def finished(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(template: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[object, ...]]:
+def undisturbed(
+    template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> list[tuple[object, ...]]:
     folder = copied(template, tmp_path_factory.mktemp("undisturbed") / "lab")
     finished(folder)
     return outcome(folder)
@@ -100,7 +100,7 @@ def killed_step(folder: Path, at: int) -> tuple[int, int]:
         check=False,
     )
     assert b"Traceback" not in done.stderr, done.stderr.decode()
-    return done.returncode, int(done.stderr.split()[-1]) if done.stderr else 0
+    return done.returncode, int(done.stderr.split()[-1]) if done.returncode == 0 else 0
 
 
 def unlocked(folder: Path) -> None:
@@ -233,8 +233,11 @@ def _settled(folder: Path) -> None:
 
 
 def test_a_killed_worker_s_candidate_does_not_outlive_the_next_step(tmp_path: Path) -> None:
-    """Also what the candidate had started: it would still use memory that a trial is measured in."""
-    naps = "import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(8)'])\n"
+    """Also what the candidate had started: it would still use memory of the next trial."""
+    naps = (
+        "import subprocess, sys, time\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(8)'])\n"
+    )
     first = {"subject": "naps", "write": {"train.py": naps + "time.sleep(8)\n"}}
     folder = toy(tmp_path / "lab", [first], budget={"trial_seconds": 1})
     worker = subprocess.Popen([*AIRESEARCH, "step"], cwd=folder)
@@ -249,7 +252,9 @@ def test_two_runs_at_once(tmp_path: Path) -> None:
     turns = [lr(0.5 - n / 50) for n in range(1, 9)]
     folder = toy(tmp_path / "lab", turns)
     workers = [
-        subprocess.Popen([*AIRESEARCH, "run"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        subprocess.Popen(
+            [*AIRESEARCH, "run"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         for _ in range(2)
     ]
     ends = [(worker.communicate(timeout=100), worker.returncode) for worker in workers]
@@ -270,7 +275,9 @@ def test_two_runs_at_once(tmp_path: Path) -> None:
 def test_two_inits_at_once(tmp_path: Path) -> None:
     folder = repository(tmp_path / "lab", toy_files([lr(0.2)]))
     workers = [
-        subprocess.Popen([*AIRESEARCH, "init"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        subprocess.Popen(
+            [*AIRESEARCH, "init"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
         for _ in range(2)
     ]
     for worker in workers:

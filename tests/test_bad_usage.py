@@ -5,16 +5,30 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
 from bad_labs import AIRESEARCH, complains, seen, works
 from toys import airesearch, lr, toy
 
-COMMANDS = ["demo", "init", "step", "run", "status", "log", "tree", "show", "diff", "best", "lineage"]
+COMMANDS = [
+    "demo",
+    "init",
+    "step",
+    "run",
+    "status",
+    "log",
+    "tree",
+    "show",
+    "diff",
+    "best",
+    "lineage",
+]
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = toy(tmp_path_factory.mktemp("usage") / "lab", [lr(0.2), {"subject": "größe → 模型", "write": {"lib/x": "1"}}])
+    folder = toy(
+        tmp_path_factory.mktemp("usage") / "lab",
+        [lr(0.2), {"subject": "größe → 模型", "write": {"lib/x": "1"}}],
+    )
     assert airesearch(folder, "run").code == 0
     return folder
 
@@ -71,7 +85,9 @@ def test_wrong_usage(lab: Path, words: list[str], said: str) -> None:
 @pytest.mark.parametrize("command", ["show", "lineage"])
 @pytest.mark.parametrize("node", ["3", "999999", str(2**31), str(2**63), "9" * 40])
 def test_a_node_that_is_not_there(lab: Path, command: str, node: str) -> None:
-    complains(airesearch(lab, command, node), f"no node {node}", "the last one is 2", "airesearch log")
+    complains(
+        airesearch(lab, command, node), f"no node {node}", "the last one is 2", "airesearch log"
+    )
 
 
 def test_a_number_too_long_to_be_one(lab: Path) -> None:
@@ -101,7 +117,9 @@ def _piped(lab: Path, command: str, env: dict[str, str] | None = None) -> tuple[
     return done.returncode, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("command", ["log", "tree", "log --json", "show 1", "diff 0 1", "--help", "best", "status"])
+@pytest.mark.parametrize(
+    "command", ["log", "tree", "log --json", "show 1", "diff 0 1", "--help", "best", "status"]
+)
 def test_a_closed_pipe(lab: Path, command: str) -> None:
     for reader in ("true", "head -1", "head -c 1"):
         code, _, err = _piped(lab, f"{command} | {reader}")
@@ -130,7 +148,9 @@ def test_no_stderr_at_all(lab: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8:strict"])
-@pytest.mark.parametrize("words", [["log"], ["tree"], ["show", "2"], ["show", "2", "--json"], ["log", "--json"]])
+@pytest.mark.parametrize(
+    "words", [["log"], ["tree"], ["show", "2"], ["show", "2", "--json"], ["log", "--json"]]
+)
 def test_a_terminal_of_any_encoding(lab: Path, encoding: str, words: list[str]) -> None:
     code, out, err = _piped(lab, " ".join(words), {"PYTHONIOENCODING": encoding})
     assert code == 0, err.decode()

@@ -54,7 +54,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reader")
     own = folder / "my-project"
     own.mkdir()
-    (own / "train.py").write_text('import json\nLR = 0.3\njson.dump([LR], open("model.json", "w"))\n')
+    (own / "train.py").write_text(
+        'import json\nLR = 0.3\njson.dump([LR], open("model.json", "w"))\n'
+    )
     (own / "evaluate.py").write_text(
         "import json, os\n"
         'loss = abs(json.load(open("model.json"))[0] - 0.02)\n'

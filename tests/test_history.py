@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from toys import airesearch, git, lr, toy
 
-
 TURNS = [
     lr(0.3),
     lr(0.4, body="Further out."),

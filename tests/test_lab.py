@@ -89,7 +89,7 @@ def test_what_the_check_refuses_moves_nothing(lab: Lab) -> None:
         lab.commit("node/000001", proposal(1), tree, [tip], check=refuse, new=True)
     assert denied.value.reasons == ("a first reason", "and a second")
     assert seen == ["a.py", "new/b.py"]
-    assert lab.tip("refs/heads/node/000001") is None
+    assert lab.tip("node/000001") is None
 
 
 def test_a_clean_checkout_follows_a_promotion(tmp_path: Path) -> None:

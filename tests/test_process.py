@@ -9,8 +9,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from airesearch.agents.capture import HEAD, TAIL, Capture
 from airesearch.agents.process import CannotStart, Limits, Ran, run
+from airesearch.agents.process.capture import HEAD, TAIL, Capture
 from hypothesis import given
 from hypothesis import strategies as st
 

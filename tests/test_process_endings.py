@@ -12,8 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from airesearch.agents import proctable, reaper
-from airesearch.agents.process import CannotEnd, Limits, Ran, run
+from airesearch.agents.process import Limits, Ran, proctable, reaper, run
+from airesearch.agents.process.reaper import CannotEnd
 
 MB = 2**20
 # Children that write their pid, so that a test can look for them when no tree leads there.
@@ -53,14 +53,8 @@ def inhabitants(folder: Path) -> list[psutil.Process]:
 def recorded(folder: Path) -> list[int]:
     file = folder / "pids"
     pids = [int(line) for line in file.read_text().split()] if file.exists() else []
-    return [pid for pid in pids if runs(pid)]
-
-
-def runs(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    running = {p.pid for p in psutil.process_iter(["status"]) if p.info["status"] != "zombie"}
+    return [pid for pid in pids if pid in running]
 
 
 def start(folder: Path, script: str, seconds: float = 30) -> Ran:
@@ -85,8 +79,8 @@ STUBBORN = {
                 fork(lambda: (os.setsid(), time.sleep(60)))
                 os.wait()
         fork(guard)""",
-    "thread": """if 1:
-        import ctypes, threading
+    "thread": """import ctypes, threading
+if 1:
         def survive():
             threading.Thread(target=stay).start()
             ctypes.CDLL(None).pthread_exit(None)
@@ -253,4 +247,4 @@ def test_without_what_only_linux_has_they_are_ended_too(
     monkeypatch.setattr(proctable, "LINUX", False)
     ran = start(tmp_path, f"{script}; wait_for(1); time.sleep(0.8); sys.exit(3)")
     assert (ran.code, ran.leftovers) == (3, 1)
-    assert start(tmp_path, f"{script}; stay()", seconds=1).stopped == "timeout"
+    assert start(tmp_path, f"{script}; stay()", seconds=0.8).stopped == "timeout"

@@ -9,7 +9,6 @@ from airesearch.policies.schema import SchemaError
 from airesearch.policies.task import parse_task
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from toys import TASK
 
 GOOD = yaml.safe_dump(TASK, sort_keys=False)
@@ -141,6 +140,11 @@ WRONG: dict[str, tuple[str, tuple[str, ...]]] = {
     "no pattern in editable": (task(editable=[]), ("editable is empty", "[train.py]")),
     "a blank command": (task(candidate=" "), ("candidate is empty", "python candidate.py")),
     "a blank evaluator": (task(evaluate=" "), ("evaluate is empty",)),
+    "an open quote": (task(evaluate="python 'a.py"), ("line 6", "evaluate", "close the quote")),
+    "a NUL in a command": (task(candidate="a\0b"), ("candidate", "control character")),
+    "half a character": (GOOD.replace("toy", '"\\ud800"'), ("line 1", "name", "character")),
+    "an escape of no character": (GOOD.replace("toy", '"\\UFFFFFFFF"'), ("not YAML",)),
+    "a pattern of nothing": (task(editable=["a", "!"]), ("editable", "'!'", "gitignore")),
     "an empty evaluator": (task(evaluate=""), ("evaluate is empty",)),
     "no agents": (task(team={}), ("team is empty", "tuner")),
     "an agent in capitals": (task(team={"Bob": {"backend": "scripted"}}), ("'Bob'", "lower-case")),
@@ -186,6 +190,12 @@ def test_the_good_task_is_good() -> None:
     assert parse_task(GOOD).editable == ("train.py", "lib/")
     assert parse_task("\ufeff" + GOOD) == parse_task(GOOD), "a byte-order mark is no text"
     assert parse_task(GOOD.replace("\n", "\r\n")) == parse_task(GOOD)
+    assert parse_task(GOOD.encode()) == parse_task(GOOD)
+
+
+def test_quoted_and_dotted_paths_of_the_evaluator_are_protected() -> None:
+    text = task(evaluate="python './my score.py'", protected=["data/", "./lib//a.txt"])
+    assert {"my score.py", "data", "lib/a.txt"} <= set(parse_task(text).protected_paths)
 
 
 def test_billions_of_laughs_are_not_laughed() -> None:
@@ -220,9 +230,7 @@ def test_five_megabytes_are_refused() -> None:
 KEYS = st.sampled_from(
     [*TASK, "metric", "goal", "pattern", "trials", "hours", "backend", "script", "policy", "zzz"]
 )
-SCALARS = (
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates()
-)
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.dates()
 VALUES = st.recursive(
     SCALARS | st.sampled_from(["minimize", "python train.py", "'", "(", "train.py", "tree"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
@@ -237,7 +245,11 @@ def test_only_schema_errors_leave_a_random_task(changes: dict[str, Any]) -> None
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(alphabet=st.sampled_from("ab:-[]{}&*!|>'\"%@`#?,. \n\t\r<=~_0179\ufeff\x85é٣"), max_size=60))
+@given(
+    st.text(
+        alphabet=st.sampled_from("ab:-[]{}&*!|>'\"%@`#?,. \n\t\r<=~_0179\ufeff\x85é٣"), max_size=60
+    )
+)
 def test_only_schema_errors_leave_random_text(text: str) -> None:
     _parse(text)
     _parse(f"{GOOD}{text}\n")
@@ -251,7 +263,9 @@ def test_only_schema_errors_leave_a_damaged_task(at: int, noise: str) -> None:
 
 
 def _parse(text: str) -> None:
+    said = "airesearch.yaml"
     try:
         parse_task(text)
     except SchemaError as error:
-        assert str(error).startswith("airesearch.yaml")
+        said = str(error)
+    assert said.startswith("airesearch.yaml")

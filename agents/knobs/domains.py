@@ -67,8 +67,8 @@ class Choices:
     @property
     def ordered(self) -> bool:
         """Whether neighbours are alike: three rising numbers or more."""
-        numbers = [value for value in self.values if type(value) in (int, float)]
-        return 2 < len(numbers) == len(self.values) and numbers == sorted(numbers, key=float)
+        numbers = [float(value or 0) for value in self.values if type(value) in (int, float)]
+        return 2 < len(numbers) == len(self.values) and numbers == sorted(numbers)
 
     def knows(self, value: Value) -> bool:
         """Whether it is one of the values."""

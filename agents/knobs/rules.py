@@ -87,7 +87,9 @@ def _fraction(value: float) -> Range | None:
     if value < 0.9:
         return Range(0, 0.95)
     rest = significant(1 - value, 6)
-    return Range(max(0, 1 - 20 * rest), 1 - rest / 20, "near one") if rest >= 1e-6 else None
+    if rest < 1e-6:
+        return None
+    return Range(max(0, 1 - 20 * rest), 1 - max(1e-6, rest / 20), "near one")
 
 
 def _range(text: str, name: str, value: Value, line: int) -> Range:

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import cast
 
 from .domains import Value
 
@@ -33,16 +34,15 @@ def rewrite(source: str, edits: Mapping[tuple[int, int], str]) -> str:
     class Writer(cst.CSTTransformer):
         METADATA_DEPENDENCIES = (PositionProvider,)
 
-        def on_leave(
-            self, original_node: cst.CSTNodeT, updated_node: cst.CSTNodeT
-        ) -> cst.CSTNodeT | cst.BaseExpression:
+        def on_leave(self, original_node: cst.CSTNodeT, updated_node: cst.CSTNodeT) -> cst.CSTNodeT:
             if not isinstance(updated_node, cst.BaseExpression):
                 return updated_node
             start = self.get_metadata(PositionProvider, original_node).start
             if (start.line, start.column) not in edits:
                 return updated_node
             made = cst.parse_expression(edits[start.line, start.column])
-            return made.with_changes(lpar=updated_node.lpar, rpar=updated_node.rpar)
+            made = made.with_changes(lpar=updated_node.lpar, rpar=updated_node.rpar)
+            return cast(cst.CSTNodeT, made)  # another kind of expression fits as well
 
     module = cst.parse_module(source)
     if module.code != source:

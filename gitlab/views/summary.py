@@ -5,7 +5,8 @@ from typing import Any
 
 from ..errors import AiresearchError
 from ..facts import Goal, Improvement
-from ..lab import Lab, node_branch
+from ..lab import Lab
+from ..refs import node_branch
 from ..tree import Node, SearchTree
 from .rows import number, outcome
 

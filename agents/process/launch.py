@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
-from ..gitlab.errors import AiresearchError
+from ...gitlab.errors import AiresearchError
 
 BLOCK = 512
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from ..gitlab.errors import AiresearchError
+from ...gitlab.errors import AiresearchError
 from .proctable import LISTS_CHILDREN, Key, Proc, below, kin, look, signal_exactly
 
 PATIENCE = 10.0
@@ -51,9 +51,9 @@ class Tree:
     def linger(self, seconds: float) -> int:
         """How many still run after they had so long to end by themselves."""
         until = time.monotonic() + seconds
-        while (count := len(self.living())) and time.monotonic() < until:
+        while (left := self._left()) and time.monotonic() < until:
             time.sleep(0.002)
-        return count
+        return sum(not proc.zombie for proc in left)
 
     def ask(self) -> None:
         """Ask the main process and its group to end."""
@@ -83,19 +83,21 @@ class Tree:
             os.killpg(self._main, number)
 
     def _left(self) -> list[Proc]:
-        """The trial's processes save the main one's body; orphans that ended are waited for."""
-        return [
-            proc
-            for proc in self._look()
-            if not (proc.zombie and (proc.pid == self._main or self._waited(proc)))
-        ]
+        """The trial's processes; when there are none, there are none.
 
-    def _waited(self, proc: Proc) -> bool:
-        if proc.parent != self._me:
-            return not self._walks  # where orphans are init's, so are their zombies
-        with suppress(ChildProcessError):
-            return os.waitpid(proc.pid, os.WNOHANG)[0] == proc.pid
-        return True
+        One that is found dead is waited for and still listed: it may have died while this looked,
+        and its children have then come to us too late to be seen. Only a main process that was
+        dead before is left out.
+        """
+        main = look(self._main)
+        settled = main.key if main and main.zombie else None
+        left = [proc for proc in self._look() if proc.key != settled]
+        for proc in left:
+            if proc.zombie and proc.pid != self._main:
+                with suppress(ChildProcessError):  # its parent still lives and has to wait
+                    os.waitpid(proc.pid, os.WNOHANG)
+        # Where orphans are init's, so are their zombies.
+        return [proc for proc in left if self._walks or not proc.zombie]
 
     def _look(self) -> list[Proc]:
         family = below(self._me) if self._walks else kin(self._me, self._main, self._ours)

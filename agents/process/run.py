@@ -3,6 +3,8 @@
 What it does not do: hide files or the network (a sandbox's work, which can wrap `argv`), bound the
 CPU, or reach a process that another user owns. If this process is killed the main process of the
 trial dies with it (Linux); what that one had started lives on, unless a PID namespace holds it.
+Such a namespace is also what ends a fork bomb in which every process opens its own session: signals
+sent one by one cannot keep up, and `run` raises CannotEnd. A bomb in one session it ends itself.
 One trial at a time in a process.
 """
 
@@ -19,13 +21,11 @@ from typing import Literal, Protocol
 from .child import Child
 from .folder_growth import FolderGrowth
 from .interrupts import uninterrupted
-from .launch import CannotStart, bounded, launch
-from .reaper import CannotEnd, Tree
+from .launch import bounded, launch
+from .reaper import Tree
 from .stops import Limit, Stop, over, size
 from .subreaper import adopting
 from .tree_memory import TreeMemory
-
-__all__ = ["CannotEnd", "CannotStart", "Limits", "Ran", "run"]
 
 GRACE = 0.3
 """Seconds between the request to end and the end, after a timeout or Ctrl-C."""

@@ -26,7 +26,8 @@ class TreeMemory:
         self.peak = 0
         self._tree = tree
         self._allowed = allowed
-        self._pace = Pace(first=0.002, most=0.2)
+        self._count = 1
+        self._pace = _pace()
 
     @property
     def due(self) -> float:
@@ -44,6 +45,9 @@ class TreeMemory:
             )
         stop = self.note(max(self._together(procs), *(high_water(proc.pid) for proc in procs), 0))
         self._pace.done(started)
+        if len(procs) > 2 * self._count:  # so that a fork bomb has no long gap to grow in
+            self._pace = _pace()
+        self._count = max(len(procs), 1)
         return stop
 
     def note(self, used: int) -> Stop | None:
@@ -56,3 +60,7 @@ class TreeMemory:
     def _together(self, procs: Sequence[Proc]) -> int:
         plain = sum(proc.rss for proc in procs)
         return plain if plain <= self._allowed else sum(map(fair_share, procs))
+
+
+def _pace() -> Pace:
+    return Pace(first=0.002, most=0.2)

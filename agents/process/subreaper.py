@@ -13,7 +13,8 @@ def adopting() -> Iterator[bool]:
     """Adopt orphans for as long as this is open; yields False where the system cannot.
 
     It is undone at the end: a program that detaches from us at another time, as git does for its
-    upkeep, would stay behind as a zombie, since nobody waits for it.
+    upkeep, would stay behind as a zombie, since nobody waits for it. An orphan of another child of
+    ours that is adopted meanwhile does so.
     """
     if not sys.platform.startswith("linux"):
         yield False

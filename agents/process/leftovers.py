@@ -1,0 +1,67 @@
+"""The folders of trials: held while their worker lives, swept once it is dead."""
+
+import fcntl
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+
+@contextmanager
+def held_folder(folder: Path) -> Iterator[Path]:
+    """Make `folder` for as long as this is open; a lock that dies with us says that we live."""
+    folder.mkdir(parents=True)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield folder
+    finally:
+        remove(folder)
+        os.close(handle)
+
+
+def sweep(folders: Path) -> None:
+    """End what a killed worker's trials left running, and remove their folders."""
+    for folder in folders.glob("*"):
+        with suppress(FileNotFoundError, NotADirectoryError, BlockingIOError):
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _end_all_in(folder)
+                remove(folder)
+            finally:
+                os.close(handle)
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder whatever rights were taken from what is in it."""
+
+    def open_up(_: object, path: str, __: object) -> None:
+        closed = Path(path)
+        closed.parent.chmod(0o700)
+        if closed.is_dir() and not closed.is_symlink():
+            closed.chmod(0o700)
+            shutil.rmtree(closed)
+        else:
+            closed.unlink(missing_ok=True)
+
+    if folder.exists():
+        shutil.rmtree(folder, onerror=open_up)
+
+
+def _end_all_in(folder: Path) -> None:
+    """Kill the processes that run in `folder`, or were given it as their home."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            home = process.environ().get("HOME", "")
+            if any(_is_in(folder, place) for place in (process.cwd(), home)):
+                process.send_signal(signal.SIGKILL)
+                process.wait(5)
+
+
+def _is_in(folder: Path, place: str) -> bool:
+    return bool(place) and Path(place).is_relative_to(folder)
