@@ -38,8 +38,6 @@ def guarded(command: click.Command) -> int:
         wrong.show()
         return USAGE
     except (KeyboardInterrupt, click.Abort):
-        # What remains is to say so; another Ctrl-C must not turn that into a traceback.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         return _say(INTERRUPTED, _INTERRUPTED)
     except NothingToDo as nothing:
         return _say(NOTHING, str(nothing))
@@ -52,6 +50,10 @@ def guarded(command: click.Command) -> int:
     except Exception as error:  # the boundary: what has no mend is a bug of ours, said as one
         mend = _mend(error)
         return _say(ERROR, f"error: {error}\n  {mend}") if mend else _bug()
+    finally:
+        # All is done and said; one more Ctrl-C must not turn that into a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _prepare_streams() -> None:

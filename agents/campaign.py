@@ -29,6 +29,7 @@ class Campaign:
     def __init__(self, lab: Lab, variables: Mapping[str, str]) -> None:
         self.lab = lab
         sweep(lab.home / "trials")
+        lab.catch_up()
         self.variables = variables
         self.tree: SearchTree = load_tree(lab)
         self._require_whole()

@@ -9,7 +9,7 @@ from pygit2.enums import DeltaStatus, FileStatus
 
 from .refs import common_folder, tip
 
-_LEFT = "refs/worktree/airesearch-left"
+_BEHIND = "refs/worktree/airesearch-behind"
 
 
 def checkouts(repo: pygit2.Repository, branch: str) -> list["Checkout"]:
@@ -43,53 +43,67 @@ def _place(folder: Path) -> str:
 
 
 class Checkout:
-    """A checkout before its branch moves; what it needs is read here, before anything changes."""
+    """A checkout before its branch moves; what it needs is read here, before anything changes.
+
+    A ref of the worktree remembers the commit whose files it has while those are behind the branch:
+    written before the branch moves, gone once they follow. So one that was left alone, or whose
+    worker was killed in between, is brought along as soon as it is clean.
+    """
 
     def __init__(self, repo: pygit2.Repository, branch: str) -> None:
         self._repo = repo
         self._tip = tip(repo, f"refs/heads/{branch}")
-        self._clean = self._tip is not None and self._is_clean(self._tip)
+        self._has, self._clean = self._state()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether its files are of an older commit than the branch's tip."""
+        return self._has != self._tip
+
+    def prepare(self) -> None:
+        """Remember which commit's files it has, before the branch moves."""
+        if self._has is not None and tip(self._repo, _BEHIND) != self._has:
+            self._repo.references.create(_BEHIND, self._has, force=True)
 
     def follow(self, new: pygit2.Oid) -> str:
         """Bring the files to commit `new`; a sentence for the user where they were left alone."""
-        if self._tip is None or self._tip == new:
+        if self._has is None:
             return ""
-        if self._clean and not self._in_the_way(new) and self._bring(new):
-            if _LEFT in self._repo.references:
-                self._repo.references.delete(_LEFT)
+        if self._clean and not self._in_the_way(self._has, new) and self._bring(self._has, new):
+            self._repo.references.delete(_BEHIND)
             return ""
         why = "has files in the way" if self._clean else "has uncommitted changes"
-        at = str(self._left_at(self._tip))[:10]
+        at = str(self._has)[:10]
         return (
             f"your checkout {why} and was left at {at}; to bring it up to date and keep your "
             f"changes: git read-tree -m -u {at} HEAD"
         )
 
-    def _left_at(self, now: pygit2.Oid) -> pygit2.Oid:
-        """The commit the files are of: where they were first left behind, remembered in a ref."""
-        left = None if self._clean else tip(self._repo, _LEFT)
-        if left is None:
-            self._repo.references.create(_LEFT, now, force=True)
-        return left or now
-
-    def _is_clean(self, commit: pygit2.Oid) -> bool:
+    def _state(self) -> tuple[pygit2.Oid | None, bool]:
+        """The commit whose files it has, and whether they are just as committed there."""
+        if self._tip is None:
+            return None, False
         self._repo.index.read()
-        if len(self._repo[commit].peel(pygit2.Tree).diff_to_index(self._repo.index)):
-            return False
+        behind = tip(self._repo, _BEHIND)
+        for commit in filter(None, (self._tip, behind)):
+            if not len(self._repo[commit].peel(pygit2.Tree).diff_to_index(self._repo.index)):
+                return commit, self._is_unchanged()
+        return behind or self._tip, False
+
+    def _is_unchanged(self) -> bool:
         self._git("update-index", "-q", "--refresh")
         changed = self._git("diff-files", "--name-only", "--ignore-submodules")
         return changed.returncode == 0 and not changed.stdout.strip()
 
-    def _in_the_way(self, new: pygit2.Oid) -> bool:
+    def _in_the_way(self, old: pygit2.Oid, new: pygit2.Oid) -> bool:
         """Whether a file would be written over that git does not know, ignored ones included."""
-        assert self._tip is not None
-        change = self._repo.diff(str(self._tip), str(new))
+        change = self._repo.diff(str(old), str(new))
         added = (d.new_file.raw_path for d in change.deltas if d.status == DeltaStatus.ADDED)
-        folder = os.fsencode(self._repo.workdir)
-        return any(os.path.lexists(os.path.join(folder, path)) for path in added)  # noqa: PTH118
+        places = [Path(self._repo.workdir) / os.fsdecode(path) for path in added]
+        return any(p.is_symlink() or (p.exists() and not p.is_dir()) for p in places)
 
-    def _bring(self, new: pygit2.Oid) -> bool:
-        return self._git("read-tree", "-m", "-u", str(self._tip), str(new)).returncode == 0
+    def _bring(self, old: pygit2.Oid, new: pygit2.Oid) -> bool:
+        return self._git("read-tree", "-m", "-u", str(old), str(new)).returncode == 0
 
     def _git(self, *words: str) -> subprocess.CompletedProcess[bytes]:
         # Git's own variables would point this call at another repository.

@@ -143,9 +143,16 @@ class Lab:
             return pygit2.Signature(name, email)
         return pygit2.Signature("airesearch", "airesearch@airesearch")
 
+    def catch_up(self) -> None:
+        """Bring along the checkouts of the trunk that were left behind and are clean by now."""
+        behind = [one for one in checkouts(self.repo, self.trunk) if one.is_behind]
+        self.notices += [notice for one in behind if (notice := one.follow(self.trunk_tip))]
+
     def _move(self, branch: str, old: pygit2.Oid | None, new: pygit2.Oid, subject: str) -> None:
         """Point `branch` at `new` if it is still at `old`, and let clean checkouts follow."""
         here = checkouts(self.repo, branch)
+        for checkout in here:
+            checkout.prepare()
         swap(self.repo, branch, old, new, subject)
         self.notices += [notice for one in here if (notice := one.follow(new))]
 

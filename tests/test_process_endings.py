@@ -90,13 +90,13 @@ if 1:
 
 @pytest.mark.parametrize("script", STUBBORN.values(), ids=STUBBORN)
 def test_nothing_survives_a_timeout(tmp_path: Path, script: str) -> None:
-    assert start(tmp_path, f"{script}\nstay()", seconds=0.5).stopped == "timeout"
+    assert start(tmp_path, f"{script}\nstay()", seconds=0.4).stopped == "timeout"
     assert (tmp_path / "pids").exists()
 
 
 @pytest.mark.parametrize("script", STUBBORN.values(), ids=STUBBORN)
 def test_nothing_survives_the_main_process(tmp_path: Path, script: str) -> None:
-    ran = start(tmp_path, f"{script}\ntime.sleep(0.3)\nos._exit(4)")
+    ran = start(tmp_path, f"{script}\ntime.sleep(0.2)\nos._exit(4)")
     assert (ran.code, ran.stopped) == (4, "")
     assert ran.leftovers >= 1
 
