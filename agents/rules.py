@@ -3,12 +3,21 @@
 from ..gitlab.errors import AiresearchError
 from ..gitlab.lab import Lab
 from ..gitlab.trees import Oid, read
-from ..policies.task import FILE, Task, parse_task
+from ..policies.task import FILE, Task, load_task, parse_task
 
 
 def read_task(lab: Lab, tree: Oid) -> Task:
-    """The task that stands in `tree`."""
+    """The task that stands in `tree`, every rule checked."""
+    return parse_task(_text(lab, tree))
+
+
+def glance_at_task(lab: Lab, tree: Oid) -> Task:
+    """The task that stands in `tree`, for commands that only look."""
+    return load_task(_text(lab, tree))
+
+
+def _text(lab: Lab, tree: Oid) -> bytes:
     text = read(lab.repo, tree, FILE)
     if text is None:
         raise AiresearchError(f"{FILE} is not on the trunk", "make it a lab: airesearch init")
-    return parse_task(text)
+    return text

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ..agents.rules import read_task
+from ..agents.rules import glance_at_task
 from ..gitlab.lab import Lab, open_lab
 from ..gitlab.tree import Node, SearchTree, load_tree
 from ..gitlab.views import rows, show, status, summary, tree
@@ -21,7 +21,7 @@ class View:
     def __init__(self, folder: Path) -> None:
         self.lab: Lab = open_lab(folder)
         self.tree: SearchTree = load_tree(self.lab)
-        self.task = read_task(self.lab, self.lab.tree_of(self.tree.base))
+        self.task = glance_at_task(self.lab, self.lab.tree_of(self.tree.base))
         self.metric = self.task.objective.metric
 
 

@@ -2,14 +2,18 @@
 
 import unicodedata
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from pathspec import GitIgnoreSpec
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 _GIT_OWN = (".git", ".husky", ".pre-commit-config.yaml")
 
 
 @lru_cache(maxsize=64)
-def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec:
+def _spec(patterns: tuple[str, ...]) -> "GitIgnoreSpec":
+    from pathspec import GitIgnoreSpec  # 9 ms that a command which only looks need not pay
+
     return GitIgnoreSpec.from_lines(patterns)
 
 
