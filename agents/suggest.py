@@ -16,7 +16,7 @@ from .knobs import Knob
 from .knobs.domains import Choices, Value
 
 _TPE_AFTER = 8
-_STEP = (0.05, 0.4)
+_STEP = (0.05, 0.3)
 _STEPS_AT_ONCE = 3
 _DRAWS = 20
 _LISTABLE = 20_000
@@ -94,7 +94,8 @@ def _near(knob: Knob, start: Mapping[str, Place], width: float, rng: random.Rand
     place = start.get(knob.name, _place(knob, knob.value))
     if choices := _unordered(knob):
         return rng.choice([other for other in range(len(choices.values)) if other != place])
-    moved = abs(place + rng.gauss(0, width))
+    # Never less than a third of the width: a change too small to measure is a trial wasted.
+    moved = abs(place + rng.choice((-1, 1)) * width * (0.33 + abs(rng.gauss(0, 1))))
     return max(0.0, 1 - abs(1 - moved))
 
 

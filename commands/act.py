@@ -189,9 +189,10 @@ def _run(campaign: Campaign, trials: int | None, hours: float | None) -> None:
             click.echo(rows.line(done.node, metric))
         return
     with live_line(trials, "measuring") as show_row:
+        live = "measuring"
         for done in steps:
-            best = campaign.value(campaign.tree.incumbent)
-            live = f"best {metric} {rows.number(best)}"
+            if done.promoted:
+                live = f"best {metric} {rows.number(campaign.value(done.node))}"
             show_row(rows.line(done.node, metric), STYLES.get(str(done.node.verdict), ""), live)
 
 
