@@ -11,7 +11,7 @@ from ..gitlab.facts import Status, Trial
 from ..gitlab.records import Measure
 from ..gitlab.refs import node_branch
 from ..gitlab.tree import Node
-from ..gitlab.trees import Oid, edit, read
+from ..gitlab.trees import edit, read
 from ..policies.guard import FAILED, REFUSED, runner_policy
 from .campaign import Campaign
 from .environment import find_command
@@ -25,7 +25,9 @@ def measure(campaign: Campaign, node: Node) -> Node:
     """The node with its next trial recorded on its branch."""
     trial = Trial(node.id, len(node.trials) + 1)
     seed = campaign.seed(trial.replicate)
-    outcome = _without_running(campaign, node, seed) or campaign.runner.run(_job(node, trial, seed))
+    outcome = _without_running(campaign, node, seed) or campaign.runner.run(
+        _job(campaign, node, trial, seed)
+    )
     environment = campaign.lab.blob(campaign.runner.environment)
     record = _record(campaign, node, trial, seed, outcome, str(environment.oid))
     tree = edit(
@@ -42,10 +44,13 @@ def measure(campaign: Campaign, node: Node) -> Node:
     return Node(tip, node.onto, node.proposed, node.propose, (*node.trials, record))
 
 
-def _job(node: Node, trial: Trial, seed: int) -> Job:
-    propose = node.propose
-    candidate, protocol = Oid(hex=propose.candidate), Oid(hex=propose.protocol)
-    return Job(str(trial), candidate, protocol, seed, propose.diff.added + propose.diff.removed)
+def _job(campaign: Campaign, node: Node, trial: Trial, seed: int) -> Job:
+    # Made anew, not looked up: no commit holds these trees, so a clone or `git gc` may lack them.
+    lab = campaign.lab
+    candidate = lab.candidate(lab.tree_of(node.proposed))
+    protocol = lab.protocol(lab.tree_of(campaign.tree.base), campaign.task.protected_paths)
+    diff = node.propose.diff
+    return Job(str(trial), candidate, protocol, seed, diff.added + diff.removed)
 
 
 def _without_running(campaign: Campaign, node: Node, seed: int) -> Outcome | None:

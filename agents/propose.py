@@ -148,6 +148,6 @@ def _brief(campaign: Campaign, agent: Agent, expansion: Expansion) -> Brief:
 
 
 def _past(campaign: Campaign, node: Node) -> Past:
-    candidate = Oid(hex=node.propose.candidate)
-    files = partial(read, campaign.lab.repo, candidate)
+    # A clone does not hold the candidate's own tree, and reading needs no other than the proposed.
+    files = partial(read, campaign.lab.repo, campaign.lab.tree_of(node.proposed))
     return Past(node.id, str(node.status), campaign.value(node), files)

@@ -111,3 +111,27 @@ def test_the_same_task_and_script_give_the_same_candidates(lab: Path, tmp_path: 
     trailers = "--format=%(trailers:key=Candidate,valueonly) %(trailers:key=Seed,valueonly)"
     for branch in nodes(lab):
         assert git(lab, "log", "-3", trailers, branch) == git(again, "log", "-3", trailers, branch)
+
+
+def test_a_clone_shows_and_goes_on(lab: Path, tmp_path: Path) -> None:
+    """No commit holds the candidates' own trees, so a clone does not have them."""
+    git(tmp_path, "clone", "-q", str(lab), "clone")
+    for words in (["show", "1"], ["show", "1", "--json"], ["diff", "1", "3"], ["lineage", "3"]):
+        ours, theirs = (airesearch(place, *words) for place in (lab, tmp_path / "clone"))
+        assert theirs.code == 0, theirs.err
+        assert theirs.out.replace("origin/", "") == ours.out
+    assert "-LR = 0.3" in airesearch(tmp_path / "clone", "diff", "1", "3").out
+
+
+@pytest.mark.parametrize("where", ["in a clone", "after gc"])
+def test_the_tuner_reads_the_past(tmp_path: Path, where: str) -> None:
+    folder = toy(tmp_path / "lab", [], team={"tuner": {"backend": "tuner"}})
+    assert airesearch(folder, "run", "--trials", "2").code == 0
+    if where == "in a clone":
+        git(tmp_path, "clone", "-q", str(folder), "clone")
+        folder = tmp_path / "clone"
+    else:
+        git(folder, "reflog", "expire", "--expire=now", "--all")
+        git(folder, "gc", "-q", "--prune=now")
+    done = airesearch(folder, "step", "--json").json()
+    assert (done["node"], done["agent"], done["status"]) == (3, "tuner", "ok")

@@ -5,14 +5,13 @@ from typing import Any
 
 import pygit2
 
-from ..change import patch
-from ..lab import Lab
+from ..lab import BUS, Lab
 from ..tree import Node, SearchTree
 from ..trees import read
 from .rows import facts, number, outcome
 
 _LOG_LINES = 20
-_PATCH_BYTES = 1 << 20
+_LONGEST_PATCH = 1 << 20
 
 
 def show(lab: Lab, tree: SearchTree, node_id: int) -> Iterator[str]:
@@ -75,7 +74,15 @@ def diff(lab: Lab, one: Node, other: Node) -> str:
 
 
 def _patch(lab: Lab, one: Node | None, other: Node) -> str:
+    """Without the bus. From the proposed trees: a clone does not hold the candidates' own."""
     if one is None:
         return ""
-    old, new = (pygit2.Oid(hex=node.propose.candidate) for node in (one, other))
-    return patch(lab.repo, old, new, _PATCH_BYTES).decode("utf-8", "replace")
+    old, new = (lab.repo[lab.tree_of(node.proposed)].peel(pygit2.Tree) for node in (one, other))
+    patches = (patch for patch in old.diff_to_tree(new) if patch is not None)
+    own = (patch.data for patch in patches if not _is_on_bus(patch.delta))
+    text = b"".join(own).decode("utf-8", "replace")
+    return text if len(text) <= _LONGEST_PATCH else text[:_LONGEST_PATCH] + "\n... cut here\n"
+
+
+def _is_on_bus(delta: pygit2.DiffDelta) -> bool:
+    return delta.new_file.raw_path.startswith(f"{BUS}/".encode())
