@@ -9,7 +9,10 @@ from airesearch.gitlab.errors import Denied, RefMoved
 from airesearch.gitlab.facts import Diff, Operator
 from airesearch.gitlab.lab import Lab, open_lab
 from airesearch.gitlab.records import Propose
+from airesearch.gitlab.tree import load_tree
 from airesearch.gitlab.trees import edit
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from toys import airesearch, git, lr, repository, toy
 
 
@@ -132,3 +135,18 @@ def test_init_takes_only_its_own_file(tmp_path: Path) -> None:
     assert git(folder, "show", ":other.py") == "staged\n"
     assert (folder / "other.py").read_text() == "changed again\n"
     assert airesearch(folder, "best", "--json").json()["metric"]["value"] == 2.5
+
+
+@settings(max_examples=8, deadline=None)
+@given(order=st.permutations(range(5)))
+def test_the_tree_does_not_depend_on_the_order_of_refs(
+    order: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    files = {"airesearch.yaml": "x", "a.py": "1\n"}
+    lab = open_lab(repository(tmp_path_factory.mktemp("order") / "lab", files))
+    for number in order:
+        assert grow(lab, number, "w")
+    found = load_tree(lab)
+    assert list(found.nodes) == list(range(5))
+    assert list(found.rooted) == list(range(5))
+    assert found.next_id == 5
