@@ -16,7 +16,9 @@ from .knobs import Knob
 from .knobs.domains import Choices, Value
 
 _TPE_AFTER = 8
-_STEP = (0.05, 0.3)
+_STEP = (0.05, 0.4)
+_LEAST_STEP = 0.03
+"""A change too small to measure is a trial wasted."""
 _STEPS_AT_ONCE = 3
 _DRAWS = 20
 _LISTABLE = 20_000
@@ -94,8 +96,10 @@ def _near(knob: Knob, start: Mapping[str, Place], width: float, rng: random.Rand
     place = start.get(knob.name, _place(knob, knob.value))
     if choices := _unordered(knob):
         return rng.choice([other for other in range(len(choices.values)) if other != place])
-    # Never less than a third of the width: a change too small to measure is a trial wasted.
-    moved = abs(place + rng.choice((-1, 1)) * width * (0.33 + abs(rng.gauss(0, 1))))
+    step = rng.gauss(0, width)
+    while abs(step) < _LEAST_STEP:
+        step = rng.gauss(0, width)
+    moved = abs(place + step)
     return max(0.0, 1 - abs(1 - moved))
 
 

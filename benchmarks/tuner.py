@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="3 seeds, 10 trials each")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
-    seeds, trials = (3, 10) if options.quick else (10, 24)
+    seeds, trials = (3, 10) if options.quick else (24, 24)
     start = time.perf_counter()
     with (
         tempfile.TemporaryDirectory(prefix="airesearch-bench-") as place,
