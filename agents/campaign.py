@@ -9,8 +9,9 @@ from ..gitlab.lab import Lab
 from ..gitlab.refs import node_branch
 from ..gitlab.tree import Node, SearchTree, load_tree
 from ..gitlab.trees import Oid
-from ..policies.guard import Policy
+from ..policies.guard import Policy, ProposerPolicy
 from ..policies.task import FILE, Task
+from .permits import read_permits
 from .preflight import ready_team
 from .process import sweep
 from .rules import read_task
@@ -24,6 +25,7 @@ class Campaign:
     task: Task
     protocol: Oid
     team: tuple[Agent, ...]
+    permits: Mapping[str, ProposerPolicy]
     runner: Runner
 
     def __init__(self, lab: Lab, variables: Mapping[str, str]) -> None:
@@ -60,8 +62,9 @@ class Campaign:
         lab, tree = self.lab, self.lab.tree_of(self.tree.base)
         self.task = read_task(lab, tree)
         self.team = ready_team(lab, tree, self.task, self.variables)
+        self.permits = read_permits(lab, tree, self.task)
         self.protocol = self.lab.protocol(tree, self.task.protected_paths)
-        reader = Policy("candidate", (), ())
+        reader = Policy("candidate")
         self.runner = Runner(self.lab, self.task, reader, self.variables)
 
     def agent_for(self, node: int) -> Agent:

@@ -14,8 +14,8 @@ from ..gitlab.trees import Oid, edit, read
 from ..policies.guard import (
     FAILED,
     REFUSED,
+    Policy,
     no_change_policy,
-    proposer_policy,
     refusal_policy,
 )
 from ..policies.search import Expansion
@@ -55,11 +55,11 @@ def propose(campaign: Campaign, expansion: Expansion) -> Node:
     """A new node grown from `expansion`; refused and failed proposals become nodes too."""
     lab, parent = campaign.lab, expansion.parent
     agent = campaign.agent_for(campaign.tree.next_id)
-    policy = proposer_policy(agent.name, campaign.task)
+    policy = campaign.permits[agent.name]
     before = lab.tree_of(parent.tip)
     desk = Desk(lab, before, policy.may_read, policy.may_write)
     try:
-        proposal = agent.proposer.propose(desk, _brief(campaign, agent, expansion))
+        proposal = agent.proposer.propose(desk, _brief(campaign, agent, expansion, policy))
     except Denied as denied:
         proposal = Proposal(f"no proposal, {denied.what}")
         record = _record(campaign, expansion, agent, proposal, before, before)
@@ -130,7 +130,7 @@ def _record(
     )
 
 
-def _brief(campaign: Campaign, agent: Agent, expansion: Expansion) -> Brief:
+def _brief(campaign: Campaign, agent: Agent, expansion: Expansion, policy: Policy) -> Brief:
     tree, objective = campaign.tree, campaign.task.objective
     root = tree.root
     assert root is not None, "only a measured baseline is expanded"
@@ -142,12 +142,20 @@ def _brief(campaign: Campaign, agent: Agent, expansion: Expansion) -> Brief:
         goal=objective.goal,
         seed=campaign.draws(tree.next_id).getrandbits(31),
         turn=sum(1 for node in rooted if node.propose.agent == agent.name),
-        base=_past(campaign, root),
-        past=tuple(_past(campaign, node) for node in rooted if node.trials),
+        base=_past(campaign, root, policy),
+        past=tuple(_past(campaign, node, policy) for node in rooted if node.trials),
     )
 
 
-def _past(campaign: Campaign, node: Node) -> Past:
-    # A clone does not hold the candidate's own tree, and reading needs no other than the proposed.
-    files = partial(read, campaign.lab.repo, campaign.lab.tree_of(node.proposed))
+def _past(campaign: Campaign, node: Node, policy: Policy) -> Past:
+    """A node as the proposer may know it: files outside its policy raise Denied, as on the desk."""
+    files = partial(_look, campaign, node, policy)
     return Past(node.id, str(node.status), campaign.value(node), files)
+
+
+def _look(campaign: Campaign, node: Node, policy: Policy, path: str) -> bytes | None:
+    decision = policy.may_read(path)
+    if not decision.allowed:
+        raise Denied(decision.reasons)
+    # Not the candidate's own tree: where there is a bus no commit holds that, and gc takes it.
+    return read(campaign.lab.repo, campaign.lab.tree_of(node.proposed), path)

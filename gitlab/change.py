@@ -10,22 +10,47 @@ from .facts import Diff
 from .text import quote_path
 
 _PATHS_LISTED = 20
+# A line costs libgit2 some fifty bytes to compare: longer files could exhaust the machine.
+_LONGEST_COMPARED = 1 << 23
+# As far as git looks for a NUL, which makes a file binary.
+_HEAD = 8000
 
 
 @dataclass(frozen=True)
 class PathChange:
-    """One path: its git modes before and after (0 where absent) and size after, in bytes."""
+    """One path: its git modes before and after (0 where absent), and what became of its content.
+
+    Sizes are bytes, 0 where absent. `added` and `removed` count lines, 0 where a side is binary;
+    over 8 MiB every line of both sides counts.
+    """
 
     path: str
     old_mode: int
     new_mode: int
     size: int
+    old_size: int = 0
+    added: int = 0
+    removed: int = 0
+    is_binary: bool = False
+    """Whether the content after is: git's word for a NUL among its first 8,000 bytes."""
+    appends: bool = False
+    """Whether the path is there after, and its content starts with all that was there before."""
 
     @property
-    def is_plain(self) -> bool:
-        """False for a symlink or a submodule, before or after."""
-        special = {FileMode.LINK, FileMode.COMMIT}
-        return not special & {self.old_mode, self.new_mode}
+    def is_link(self) -> bool:
+        """A symlink, before or after."""
+        return FileMode.LINK in (self.old_mode, self.new_mode)
+
+    @property
+    def is_submodule(self) -> bool:
+        """A submodule, before or after."""
+        return FileMode.COMMIT in (self.old_mode, self.new_mode)
+
+    @property
+    def becomes_executable(self) -> bool:
+        """Executable after and not before."""
+        executable = FileMode.BLOB_EXECUTABLE
+        return self.new_mode == executable and self.old_mode != executable
 
 
 @dataclass(frozen=True)
@@ -62,7 +87,8 @@ def compare(repo: pygit2.Repository, old: pygit2.Oid, new: pygit2.Oid) -> Change
     flags = DiffOption.INCLUDE_TYPECHANGE
     diff = _tree(repo, old).diff_to_tree(_tree(repo, new), flags=flags, context_lines=0)
     paths = tuple(_path_change(repo, delta) for delta in diff.deltas)
-    return Change(paths, Diff(len(paths), diff.stats.insertions, diff.stats.deletions))
+    added, removed = sum(path.added for path in paths), sum(path.removed for path in paths)
+    return Change(paths, Diff(len(paths), added, removed))
 
 
 def patch(repo: pygit2.Repository, old: pygit2.Oid, new: pygit2.Oid, limit: int) -> bytes:
@@ -80,5 +106,46 @@ def _path_change(repo: pygit2.Repository, delta: pygit2.DiffDelta) -> PathChange
     old, new = delta.old_file, delta.new_file
     gone = new.id == pygit2.Oid(b"\0" * 20)
     path = (old if gone else new).raw_path.decode("utf-8", "surrogateescape")
-    size = 0 if gone or new.mode == FileMode.COMMIT else repo.odb.read_header(new.id)[1]
-    return PathChange(path, int(old.mode), int(new.mode), size)
+    before, after = _content(repo, old), _content(repo, new)
+    added, removed = _lines(before, after)
+    return PathChange(
+        path,
+        int(old.mode),
+        int(new.mode),
+        len(after),
+        len(before),
+        added,
+        removed,
+        _is_binary(after),
+        not gone and after.startswith(before),
+    )
+
+
+def _content(repo: pygit2.Repository, file: pygit2.DiffFile) -> bytes:
+    """What a file holds; for a submodule, whose content is not here, the line git shows."""
+    if file.mode == FileMode.UNREADABLE:
+        return b""
+    if file.mode == FileMode.COMMIT:
+        return b"Subproject commit %s\n" % str(file.id).encode()
+    return repo.odb.read(file.id)[1]
+
+
+def _lines(before: bytes, after: bytes) -> tuple[int, int]:
+    """Lines added and removed.
+
+    Compared as bytes: no `.gitattributes`, of the tree or of the user, has a say in it.
+    """
+    if _is_binary(before) or _is_binary(after):
+        return 0, 0
+    if max(len(before), len(after)) > _LONGEST_COMPARED:
+        return _count(after), _count(before)
+    _, added, removed = pygit2.Patch.create_from(before, after, context_lines=0).line_stats
+    return added, removed
+
+
+def _count(data: bytes) -> int:
+    return data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
+
+
+def _is_binary(data: bytes) -> bool:
+    return b"\0" in data[:_HEAD]

@@ -66,7 +66,7 @@ class Desk:
         self._stage(path, None)
 
     def _stage(self, path: str, data: bytes | None) -> None:
-        if not is_sound(path):
+        if not (is_sound(path) and _is_whole(path)):
             raise Denied((f"{quote_path(path)} is not a path inside the lab",))
         self._edits[path] = data
 
@@ -78,3 +78,12 @@ class Desk:
         """The same without edits of what may not be read: a patch of those would show it."""
         shown = {path: data for path, data in self._edits.items() if self._may_read(path).allowed}
         return edit(self._lab.repo, self._tree, shown)
+
+
+def _is_whole(path: str) -> bool:
+    """Whether `path` is bytes that a tree can name, and no half of a character."""
+    try:
+        path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -32,7 +32,8 @@ def quote_path(path: str) -> str:
 
 def _escape(match: re.Match[str]) -> str:
     char = match[0]
-    octal = "".join(f"\\{byte:03o}" for byte in char.encode("utf-8", "surrogateescape"))
+    kind = "surrogateescape" if "\udc80" <= char <= "\udcff" else "surrogatepass"
+    octal = "".join(f"\\{byte:03o}" for byte in char.encode("utf-8", kind))
     return _ESCAPES.get(char, octal)
 
 

@@ -40,7 +40,8 @@ def is_sound(path: str) -> bool:
 
 def _is_sound_name(name: str) -> bool:
     # HFS+ ignores format characters and NTFS has short names: both would make these `.git`.
-    bare = "".join(c for c in name if unicodedata.category(c) != "Cf").casefold()
+    seen = name if name.isascii() else (c for c in name if unicodedata.category(c) != "Cf")
+    bare = "".join(seen).casefold()
     is_git = bare.rstrip(". ") in (".git", "git~1")
     fits = len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
     return fits and "\0" not in name and bare not in ("", ".", "..") and not is_git

@@ -1,25 +1,143 @@
-"""Which paths a list of gitignore patterns names, and which paths are never an agent's."""
+"""Which paths a list of gitignore patterns names, and which paths are never an agent's.
 
+The last line that names a path, or a folder above it, decides. That is git's own reading, but for
+one case in which ours is the stricter: git never looks into a folder that a line named, so there
+`!src/key` after `src/` has no effect, and here it has. What git's reading leaves out is never in.
+"""
+
+import re
 import unicodedata
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathspec import GitIgnoreSpec
+    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 _GIT_OWN = (".git", ".husky", ".pre-commit-config.yaml")
+_LONGEST_PATH, _DEEPEST_PATH = 4096, 64
+# Each star is a loop over the path: with many, a path could be made that takes hours to match.
+_MOST_STARS, _MOST_DOUBLE_STARS = 3, 2
+_CLASS = re.compile(r"\[[!^]?(?:[A-Za-z0-9](?:-[A-Za-z0-9])?|[_. ])+\]")
+_UNSEEN = ("Cc", "Cf", "Zl", "Zp")
+_MENDS = {
+    "\\": "it ends in a backslash: git ignores such a line",
+    "[": "its [ is no set of letters, digits, dots, spaces and _, as [a-z0-9_]: escape it with \\",
+}
+_RANGE = re.compile(r"([A-Za-z0-9])-([A-Za-z0-9])")
+_TOKEN = re.compile(
+    rf"(?P<wild>\*+|\?)|(?P<set>{_CLASS.pattern})|\\(?P<escaped>.)|(?P<plain>[^\\[])"
+)
 
 
-@lru_cache(maxsize=64)
-def _spec(patterns: tuple[str, ...]) -> "GitIgnoreSpec":
+class PatternError(ValueError):
+    """A pattern that is refused, since git would read it as nothing or as something unexpected."""
+
+
+@lru_cache(maxsize=256)
+def _rules(patterns: tuple[str, ...]) -> tuple[tuple[bool, re.Pattern[str]], ...]:
     from pathspec import GitIgnoreSpec  # 9 ms that a command which only looks need not pay
 
-    return GitIgnoreSpec.from_lines(patterns)
+    spec = GitIgnoreSpec.from_lines([_in_one_spelling(pattern) for pattern in patterns])
+    return tuple((bool(found.include), _exact(found)) for found in reversed(list(spec.patterns)))
+
+
+def _exact(found: "GitIgnoreSpecPattern") -> re.Pattern[str]:
+    """Where pathspec is laxer than git: `[!a]` is no slash, and no newline ends a name."""
+    if found.regex is None:
+        raise PatternError("it names nothing")
+    source = re.sub(r"\[\^(?!/)", "[^/", found.regex.pattern).replace("|$)", r"|\Z)")
+    return re.compile(source, re.DOTALL)
 
 
 def matches(patterns: tuple[str, ...], path: str) -> bool:
-    """Whether gitignore `patterns` name `path`; the last that matches wins."""
-    return _spec(patterns).match_file(path)
+    """Whether gitignore `patterns` name `path`; the last that matches wins, no match means no.
+
+    Raises PatternError for a pattern that is refused. A path of more than 4,096 bytes or
+    64 names, or with half a character, has no match.
+    """
+    rules = _rules(patterns)
+    try:
+        name = _bytewise(path)
+    except UnicodeEncodeError:
+        return False
+    if len(name) > _LONGEST_PATH or name.count("/") >= _DEEPEST_PATH:
+        return False
+    return next((include for include, rule in rules if rule.search(name)), False)
+
+
+def _bytewise(text: str) -> str:
+    """One character for each byte, since git compares bytes: its `?` is half an `é`."""
+    return text.encode("utf-8", "surrogateescape").decode("latin-1")
+
+
+def _in_one_spelling(pattern: str) -> str:
+    """`pattern` as pathspec reads it like git. Raises PatternError where there is no such."""
+    if pattern.startswith("#"):
+        raise PatternError(r"it is a comment in gitignore syntax: write \# for a name with #")
+    if any(unicodedata.category(char) in _UNSEEN for char in pattern):
+        raise PatternError("it holds a character that cannot be seen")
+    sign, rest = ("!", pattern[1:]) if pattern.startswith("!") else ("", pattern)
+    tokens = _tokens(_bytewise(rest))
+    while tokens and tokens[-1] == " ":
+        tokens.pop()
+    names = [list(group) for group in _split(tokens)]
+    _refuse_shape(names)
+    return sign + "/".join("".join(name) for name in names)
+
+
+def _tokens(pattern: str) -> list[str]:
+    """The pattern in pieces; a space that was not escaped stays one, to be cut at the end."""
+    tokens, at = [], 0
+    while at < len(pattern):
+        found = _TOKEN.match(pattern, at)
+        if found is None:
+            raise PatternError(_MENDS[pattern[at]])
+        tokens.append(_token(found))
+        at = found.end()
+    return tokens
+
+
+def _token(found: re.Match[str]) -> str:
+    if found["escaped"] == "/":
+        raise PatternError("a slash cannot be escaped: no name holds one")
+    if found["set"] and any(low > high for low, high in _RANGE.findall(found["set"])):
+        raise PatternError("a range runs backwards: write it from low to high, as [a-z]")
+    if found["escaped"] or (found["plain"] and found["plain"] not in " /"):
+        return _literal(found["escaped"] or found["plain"])
+    return found[0].replace("[^", "[!")
+
+
+def _literal(char: str) -> str:
+    # pathspec cuts white space off the end, and reads bytes of a name as such.
+    if char.isspace():
+        return f"[{char}]"
+    return char if char.isalnum() or ord(char) > 127 else f"\\{char}"
+
+
+def _split(tokens: list[str]) -> list[list[str]]:
+    names: list[list[str]] = [[]]
+    for token in tokens:
+        if token == "/":
+            names.append([])
+        else:
+            names[-1].append(token if token != " " else "[ ]")
+    return names
+
+
+def _refuse_shape(names: list[list[str]]) -> None:
+    """Empty names, dots, and stars that git reads as something else than they seem."""
+    if not any(names) or any(not name for name in names[1:-1]):
+        raise PatternError("it names nothing: there is an empty name in it")
+    if any("".join(name) in (r"\.", r"\.\.") for name in names):
+        raise PatternError("no path holds . or .. as a name: start from the lab's root with /")
+    if names[-1] == [] and names[-2] == ["**"]:
+        raise PatternError("git reads **/ at the end as folders only: write */ instead")
+    if any(token.startswith("**") for name in names if name != ["**"] for token in name):
+        raise PatternError("git reads ** beside other letters in two ways: write * within a name")
+    stars = sum(name.count("*") for name in names if name != ["*"])
+    if stars > _MOST_STARS or names.count(["**"]) > _MOST_DOUBLE_STARS:
+        most = f"{_MOST_STARS} stars beside letters, or {_MOST_DOUBLE_STARS} times **"
+        raise PatternError(f"more than {most} can take hours to match")
 
 
 def is_under(path: str, folders: tuple[str, ...]) -> bool:
@@ -37,6 +155,8 @@ def is_git_own(path: str) -> bool:
 
 
 def _folded(path: str) -> str:
+    if path.isascii():
+        return path.lower()
     # HFS+ ignores these code points, so `.g\u200cit` is `.git` there.
     visible = "".join(c for c in path if unicodedata.category(c) != "Cf")
     return unicodedata.normalize("NFKC", visible).casefold()

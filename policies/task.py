@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ..gitlab.facts import Goal
 from . import task_rules as rules
@@ -75,9 +76,11 @@ class Member:
     """An agent of the team."""
 
     backend: str
-    """What proposes in its name: `tuner` or `scripted`."""
+    """What proposes in its name: `tuner`, `command` or `scripted`."""
     script: str | None = None
     """For `scripted`: the file of edits to replay."""
+    command: str | None = None
+    """For `command`: the coding agent to start in a folder of its own."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,12 @@ class Task:
     protected: tuple[str, ...] = ()
     """More files and folders only a human may change; the evaluator sees them too."""
     constraints: tuple[Constraint, ...] = ()
+    sandbox: Literal["auto", "none"] = "auto"
+    """`auto` takes the strongest this machine has; `none` runs trials as the user."""
+    data: tuple[str, ...] = ()
+    """Absolute folders outside the lab that trials may read."""
+    devices: tuple[str, ...] = ()
+    """Devices trials may use, as `/dev/nvidia0`."""
     budget: Budget = Budget()
     promotion: Promotion = Promotion()
     search: Search = Search()

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ..gitlab.facts import METRIC_NAME
-from .paths import is_under, matches
+from .paths import PatternError, is_under, matches
 
 _AGENT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _OURS = ("airesearch", "runner", "judge")
@@ -109,8 +109,8 @@ def patterns(key: str, given: tuple[str, ...]) -> Iterator[Problem]:
     for place, pattern in enumerate(given):
         try:
             matches((pattern,), "-")
-        except ValueError:
-            what = f"{key}: {pattern!r} is no gitignore pattern"
+        except PatternError as error:
+            what = f"{key}: {pattern!r} is no gitignore pattern that is read as meant: {error}"
             yield Problem(f"{key}[{place}]", what, "name a file, a folder or a glob as `src/*.py`")
 
 
