@@ -22,7 +22,9 @@ print(json.dumps({"python": sys.version, "executable": sys.executable, "packages
 """
 
 
-def trial_environment(ours: Mapping[str, str], folder: Path, seed: int) -> dict[str, str]:
+def trial_environment(
+    ours: Mapping[str, str], home: Path, seed: int, temp: Path | None = None
+) -> dict[str, str]:
     """The variables a trial sees: ours that are known to be harmless, and the runner's own.
 
     Everything else stays out, so that no key or token of the user reaches code under research.
@@ -31,14 +33,14 @@ def trial_environment(ours: Mapping[str, str], folder: Path, seed: int) -> dict[
     return {
         **kept,
         "PATH": search_path(ours),
-        "HOME": str(folder),
-        "TMPDIR": str(folder),
+        "HOME": str(home),
+        "TMPDIR": str(temp or home),
         "AIRESEARCH_SEED": str(seed),
         "PYTHONHASHSEED": str(seed),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",
         # A trial that calls git must not find the lab around its folder.
-        "GIT_CEILING_DIRECTORIES": str(folder.parent),
+        "GIT_CEILING_DIRECTORIES": str(home.parent),
     }
 
 
@@ -66,21 +68,22 @@ def describe(program: str | None) -> bytes:
         "cpu": _cpu(),
         "cpus": os.cpu_count(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        "gpu": _gpus(),
+        "gpu": gpus(),
         **python,
     }
     return json.dumps(facts, indent=1, sort_keys=True).encode() + b"\n"
 
 
 def _probe(python: str) -> dict[str, object]:
-    answer = _answer([python, "-c", _PROBE])
+    answer = answer_of([python, "-c", _PROBE])
     return dict(json.loads(answer)) if answer else {}
 
 
-def _gpus() -> list[str]:
+def gpus() -> list[str]:
+    """The name, memory and driver of each GPU that nvidia-smi shows."""
     smi = shutil.which("nvidia-smi")
     query = "--query-gpu=name,memory.total,driver_version"
-    return _answer([smi, query, "--format=csv,noheader"]).splitlines() if smi else []
+    return answer_of([smi, query, "--format=csv,noheader"]).splitlines() if smi else []
 
 
 def _cpu() -> str:
@@ -92,7 +95,8 @@ def _cpu() -> str:
     return next(models, platform.processor())
 
 
-def _answer(argv: list[str]) -> str:
+def answer_of(argv: list[str]) -> str:
+    """What a program prints; '' where it fails, hangs or is not there."""
     try:
         done = subprocess.run(
             argv, capture_output=True, timeout=_PROBE_SECONDS, stdin=subprocess.DEVNULL, check=False

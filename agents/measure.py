@@ -14,8 +14,9 @@ from ..gitlab.tree import Node
 from ..gitlab.trees import edit, read
 from ..policies.guard import FAILED, REFUSED, runner_policy
 from .campaign import Campaign
+from .endings import Outcome
 from .environment import find_command
-from .runner import Job, Outcome
+from .runner import Job
 
 _NOT_ANSWERS = (Status.CANCELLED, Status.LOST, Status.DENIED, Status.DUPLICATE)
 _LARGEST_SOURCE = 1 << 20

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 from ..gitlab.errors import AiresearchError
 from ..gitlab.lab import Lab
-from ..gitlab.trees import Oid, find, read, walk
+from ..gitlab.trees import Oid, find, walk
 from ..policies.paths import is_under, matches
 from ..policies.search import POLICIES
 from ..policies.task import FILE, Task
 from ..policies.task_rules import plain
 from .environment import find_command
-from .team import Agent, assemble
+from .let_in import require_let_in
+from .team import Agent, Setting, assemble
 
 
 def ready_team(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) -> tuple[Agent, ...]:
@@ -24,7 +25,8 @@ def ready_team(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) ->
     _require_commands(task, variables)
     _require_programs(lab, tree, task)
     _require_files(lab, tree, task)
-    return assemble(task, lambda path: read(lab.repo, tree, path))
+    require_let_in(lab, task)
+    return assemble(Setting(lab, tree, task, variables))
 
 
 def _require_policy(task: Task) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..gitlab.facts import METRIC_NAME, Metric, Status
 from ..policies.task import Constraint, Task
+from .outputs import BadOutput, read_regular
 
 _LARGEST_METRICS_FILE = 1 << 20
 
@@ -25,15 +26,21 @@ class BadScore(Exception):
 def read_metrics(file: Path) -> dict[str, float]:
     """The metrics an evaluator wrote: one JSON object of finite numbers. Raises BadScore."""
     try:
-        if file.is_symlink() or file.stat().st_size > _LARGEST_METRICS_FILE:
-            raise BadScore(Status.METRIC, "the metrics file is a link or larger than 1 MiB")
-        data = json.loads(file.read_bytes(), object_pairs_hook=_no_repeats)
-    except FileNotFoundError:
-        raise BadScore(Status.METRIC, "the evaluator wrote no $AIRESEARCH_METRICS") from None
-    except (ValueError, RecursionError) as error:
-        raise BadScore(Status.METRIC, f"the metrics file is not JSON: {error}") from None
+        text = read_regular(file, _LARGEST_METRICS_FILE)
+    except BadOutput:
+        what = "the metrics file is no regular file of at most 1 MiB"
+        raise BadScore(Status.METRIC, what) from None
+    if not text:
+        raise BadScore(Status.METRIC, "the evaluator wrote no $AIRESEARCH_METRICS")
+    try:
+        data = json.loads(text, object_pairs_hook=_no_repeats)
+    except (ValueError, RecursionError):
+        raise BadScore(Status.METRIC, "the metrics file is not JSON, or repeats a name") from None
     if not isinstance(data, dict):
         raise BadScore(Status.METRIC, "the metrics file is not a JSON object")
+    # What is wrong is said without a word of the file: it may quote private data.
+    if not all(METRIC_NAME.fullmatch(n) and not n.startswith("partial.") for n in data):
+        raise BadScore(Status.METRIC, "a name in the metrics file cannot be a metric's name")
     return {name: _number(name, value) for name, value in data.items()}
 
 
@@ -81,10 +88,8 @@ def _miss(bound: Constraint, value: float) -> str:
 
 
 def _number(name: str, value: Any) -> float:
-    if not METRIC_NAME.fullmatch(name) or name.startswith("partial."):
-        raise BadScore(Status.METRIC, f"{name!r} cannot be a metric's name")
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise BadScore(Status.METRIC, f"{name} is {str(value)[:40]!r}, not a number")
+        raise BadScore(Status.METRIC, f"{name} is not a number")
     try:
         number = float(value)
     except OverflowError:

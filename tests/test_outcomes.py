@@ -35,7 +35,7 @@ FAILURES = {
         {"subject": "cheat", "write": {"evaluate.py": "cheat", "train.py": "x = 1\n"}},
         "evaluate.py is protected",
     ),
-    "evaluator": (code(WRITE.format("many")), "could not convert string to float: 'many'"),
+    "evaluator": (code(WRITE.format("many")), "the evaluator failed: exit 1"),
     "duplicate": (lr(0.5), "same candidate as node 0, which was ok, val_error=0.4"),
 }
 

@@ -40,7 +40,8 @@ def _sizes(folder: Path) -> Iterator[int]:
 
     A file counts once, also under two names, or when it is renamed while this walks.
     """
-    folders, counted = [str(folder)], set[int]()
+    # A link in the folder's place would lead the walk through the whole machine.
+    folders, counted = [] if folder.is_symlink() else [str(folder)], set[int]()
     while folders:
         for entry in _entries(folders.pop()):
             if entry.is_dir(follow_symlinks=False):

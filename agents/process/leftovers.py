@@ -4,20 +4,28 @@ import fcntl
 import os
 import shutil
 import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
+_BEING_MADE = 60.0
+"""Seconds after which a folder without its name yet was left by a killed worker."""
+
 
 @contextmanager
 def held_folder(folder: Path) -> Iterator[Path]:
     """Make `folder` for as long as this is open; a lock that dies with us says that we live."""
-    folder.mkdir(parents=True)
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    # Locked before it has the name that a sweep looks for.
+    fresh = folder.with_name(f".{folder.name}")
+    fresh.mkdir(parents=True)
+    handle = os.open(fresh, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
+        fresh.rename(folder)
         yield folder
     finally:
         remove(folder)
@@ -27,6 +35,8 @@ def held_folder(folder: Path) -> Iterator[Path]:
 def sweep(folders: Path) -> None:
     """End what a killed worker's trials left running, and remove their folders."""
     for folder in folders.glob("*"):
+        if folder.name.startswith(".") and _age(folder) < _BEING_MADE:
+            continue
         with suppress(FileNotFoundError, NotADirectoryError, BlockingIOError):
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
@@ -35,6 +45,13 @@ def sweep(folders: Path) -> None:
                 remove(folder)
             finally:
                 os.close(handle)
+
+
+def _age(folder: Path) -> float:
+    try:
+        return time.time() - folder.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
 
 
 def remove(folder: Path) -> None:
@@ -50,7 +67,10 @@ def remove(folder: Path) -> None:
             closed.unlink(missing_ok=True)
 
     if folder.exists():
-        shutil.rmtree(folder, onerror=open_up)
+        try:
+            shutil.rmtree(folder, onerror=open_up)
+        except (OSError, RecursionError):  # deeper than it can recurse, or than we have handles
+            subprocess.run(["rm", "-rf", "--", folder], capture_output=True, check=False)
 
 
 def _end_all_in(folder: Path) -> None:

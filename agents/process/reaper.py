@@ -50,9 +50,10 @@ class Tree:
 
     def linger(self, seconds: float) -> int:
         """How many still run after they had so long to end by themselves."""
-        until = time.monotonic() + seconds
+        until, pause = time.monotonic() + seconds, 0.0005
         while (left := self._left()) and time.monotonic() < until:
-            time.sleep(0.002)
+            time.sleep(pause)
+            pause = min(2 * pause, 0.004)
         return sum(not proc.zombie for proc in left)
 
     def ask(self) -> None:

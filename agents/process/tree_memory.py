@@ -1,7 +1,7 @@
 """The memory and the number of a trial's processes, sampled while they run.
 
-Not seen: memory in tmpfs files or memfds that no process maps, and that of a process whose main
-thread has ended alone.
+Files in a sandbox's own /tmp and /dev/shm count. Not seen: memory in memfds and other tmpfs files
+that no process maps, and that of a process whose main thread has ended alone.
 """
 
 import time
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from .proctable import Proc, fair_share, high_water
 from .reaper import Tree
+from .scratch import in_files, mapped
 from .stops import Pace, Stop, over
 
 MOST_PROCESSES = 1_000
@@ -17,9 +18,9 @@ MOST_PROCESSES = 1_000
 class TreeMemory:
     """Samples a tree of processes; `peak` is the most memory seen in use at once, in bytes.
 
-    A sum of RSS counts pages that processes share once for each. Where it passes `allowed`, shared
-    pages are divided (PSS), which takes the kernel longer. What a single process held at its
-    highest is no over-count, and tells of peaks between samples.
+    A sum of RSS counts pages that processes share once for each, and mapped files twice. Where it
+    passes `allowed`, shared pages are divided (PSS), which takes the kernel longer. What a single
+    process held at its highest is no over-count, and tells of peaks between samples.
     """
 
     def __init__(self, tree: Tree, allowed: int) -> None:
@@ -58,8 +59,12 @@ class TreeMemory:
         return None
 
     def _together(self, procs: Sequence[Proc]) -> int:
-        plain = sum(proc.rss for proc in procs)
-        return plain if plain <= self._allowed else sum(map(fair_share, procs))
+        files = in_files(procs)
+        plain = sum(proc.rss for proc in procs) + files
+        if plain <= self._allowed:
+            return plain
+        # A file that is mapped counts once, as the page a process holds.
+        return sum(map(fair_share, procs)) + max(0, files - mapped(procs))
 
 
 def _pace() -> Pace:

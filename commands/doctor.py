@@ -1,0 +1,47 @@
+"""The command that looks the machine and the lab over."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from ..agents.doctor import Finding, examine
+from ..gitlab.errors import AiresearchError
+from ..gitlab.lab import Lab, open_lab
+from .say import as_json, print_json
+
+_COLORS = {"ok": "green", "warn": "yellow", "mend": "red"}
+
+
+@click.command("doctor")
+@as_json
+@click.pass_context
+def doctor_command(context: click.Context, as_json: bool) -> None:
+    """Say what is missing here, and the command that mends it.
+
+    \b
+    Exit code: 0 where nothing must be mended, else 1. A warning is yours to judge.
+    """
+    found = examine(_lab(context.obj), os.environ)
+    if as_json:
+        print_json([asdict(finding) for finding in found])
+    else:
+        for finding in found:
+            _say(finding)
+    if any(finding.state == "mend" for finding in found):
+        context.exit(1)
+
+
+def _lab(folder: Path) -> Lab | None:
+    try:
+        return open_lab(folder)
+    except AiresearchError:
+        return None
+
+
+def _say(finding: Finding) -> None:
+    state = click.style(f"{finding.state:<5}", fg=_COLORS[finding.state])
+    click.echo(f"{state} {finding.subject:<10} {finding.says}")
+    if finding.mend:
+        click.echo(f"{'':<17}{finding.mend}")
