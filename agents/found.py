@@ -13,6 +13,7 @@ from ..examples import folder as example_folder
 from ..examples import names as example_names
 from ..gitlab.create import add_files, adoptable, new_repository, settle_trunk, uncommitted
 from ..gitlab.errors import AiresearchError
+from ..gitlab.hooks import install_pre_commit
 from ..gitlab.lab import Lab, open_lab
 from ..gitlab.refs import node_tips
 from ..gitlab.text import plural
@@ -51,7 +52,9 @@ def found_example(name: str, path: Path, variables: Mapping[str, str]) -> Lab:
         ready_team(lab, edit(lab.repo, EMPTY, files), task, variables)
         add_files(lab, files, init_policy(tuple(files)).check)
         folder.rename(path)
-    return open_lab(path)
+    lab = open_lab(path)
+    _install_hook(lab)
+    return lab
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ def adopt(start: Path, settings: Settings | None, variables: Mapping[str, str]) 
         add_files(lab, {FILE: text}, init_policy((FILE,)).check)
     else:
         settle_trunk(lab)
+    _install_hook(lab)
     return Adopted(lab, task, _uncommitted(lab))
 
 
@@ -103,6 +107,11 @@ def _task_text(workdir: Path, committed: bytes | None, settings: Settings | None
             "--output predictions.npy --editable train.py",
         )
     return text
+
+
+def _install_hook(lab: Lab) -> None:
+    by_hand = install_pre_commit(lab.repo)
+    lab.notices += [by_hand] if by_hand else []
 
 
 def _uncommitted(lab: Lab) -> str:

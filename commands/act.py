@@ -99,6 +99,7 @@ def init(folder: Path, /, path: Path | None, example: str | None, **flags: Any) 
         adopted = adopt(place, _settings(flags), _variables())
         lab = adopted.lab
         warn([adopted.notice] if adopted.notice else [])
+    warn(lab.notices)
     click.echo(f"the lab is in {lab.repo.workdir or lab.repo.path}, measuring the baseline")
     campaign = Campaign(lab, _variables())
     baseline = step(campaign)

@@ -1,0 +1,119 @@
+"""Whether what a record on a node's branch says is what its trees give."""
+
+import json
+from collections.abc import Iterator
+
+from ..gitlab.after import Commit, short
+from ..gitlab.change import Change, compare
+from ..gitlab.errors import RecordError
+from ..gitlab.facts import Status, Verdict
+from ..gitlab.records import Judge, Measure, Propose, Record
+from ..gitlab.trees import find, read
+from ..policies.guard import no_change_policy, refusal_policy, runner_policy
+from .in_force import Rules
+from .push_lab import JUDGE, NOBODY, RUNNER, After
+
+
+def record_faults(
+    after: After, commit: Commit, record: Record, propose: Propose, before: list[Record]
+) -> Iterator[str]:
+    """Every falsehood of one new commit; `before` holds the node's earlier records, oldest first.
+
+    Raises RecordError where the node's ground is such that nothing can be said.
+    """
+    lab = after.lab
+    parent = commit.parent_ids[0]
+    change = compare(lab.repo, lab.tree_of(parent), commit.tree_id)
+    if isinstance(record, Propose):
+        yield from _ground_faults(after, commit, record)
+        rules = after.rules_at(after.base_of(parent))
+        yield from _propose_faults(after, commit, record, change, rules)
+    elif isinstance(record, Measure):
+        yield from _claim("Parent-Node", record.parent_node, propose.parent_node)
+        yield from _measure_faults(after, commit, record, propose, before)
+        yield from runner_policy().check(change).reasons
+    elif isinstance(record, Judge):
+        yield from _claim("Parent-Node", record.parent_node, propose.parent_node)
+        yield from _judge_faults(record, before)
+        yield from no_change_policy(JUDGE).check(change).reasons
+
+
+def _ground_faults(after: After, commit: Commit, record: Propose) -> Iterator[str]:
+    """A baseline grows from the trunk, any other node from a commit of its parent's branch."""
+    parent = commit.parent_ids[0]
+    if not record.parent_node:
+        if not after.trunk_line.get(parent):
+            yield f"it grew from {short(parent)}, which is no person's commit on trunk"
+        return
+    other = record.parent_node[0]
+    if parent not in [found.id for found, _ in after.node_line(other)]:
+        yield f"it grew from {short(parent)}, which is not on the branch of node {other}"
+
+
+def _propose_faults(
+    after: After, commit: Commit, record: Propose, change: Change, rules: Rules
+) -> Iterator[str]:
+    yield from _claim("Candidate", record.candidate, str(after.lab.candidate(commit.tree_id)))
+    yield from _claim("Protocol", record.protocol, rules.protocol)
+    refused = refusal_policy(record.agent).check(change).allowed
+    if not refused:
+        yield from _claim("Diff-Path", list(record.diff_path), list(change.listed))
+    if not record.parent_node:
+        yield from _claim("Agent", record.agent, NOBODY)
+        yield from no_change_policy(record.agent).check(change).reasons
+        return
+    policy = rules.policy(record.agent)
+    if policy is None:
+        yield f"{record.agent} is no agent of the team"
+    elif not refused:
+        yield from policy.check(change).reasons
+
+
+def _measure_faults(
+    after: After, commit: Commit, record: Measure, propose: Propose, before: list[Record]
+) -> Iterator[str]:
+    yield from _claim("Agent", record.agent, RUNNER)
+    yield from _claim("Candidate", record.candidate, propose.candidate)
+    yield from _claim("Protocol", record.protocol, propose.protocol)
+    count = sum(isinstance(one, Measure) for one in before) + 1
+    yield from _claim("Trial", str(record.trial), f"{record.node}.{count}")
+    entry = find(after.lab.repo, commit.tree_id, "research/environment.json")
+    yield from _claim("Environment", record.environment, "" if entry is None else str(entry.oid))
+    yield from _result_faults(read(after.lab.repo, commit.tree_id, "research/result.json"), record)
+
+
+def _result_faults(result: bytes | None, record: Measure) -> Iterator[str]:
+    try:
+        facts = json.loads(result or b"")
+        metrics, status = dict(facts["metrics"]), facts["status"]
+    except (ValueError, KeyError, TypeError):
+        yield "research/result.json cannot be read"
+        return
+    yield from _claim("Status", str(record.status), status)
+    yield from _claim("Metric", {one.name: one.value for one in record.metric}, metrics)
+
+
+def _judge_faults(record: Judge, before: list[Record]) -> Iterator[str]:
+    yield from _claim("Agent", record.agent, JUDGE)
+    last = last_trial(before)
+    measured = last.metric if last.status is Status.OK else ()
+    yield from _claim("Metric", _texts(record.metric), _texts(measured))
+    if record.verdict is Verdict.KEEP and last.status is not Status.OK:
+        yield f"it keeps a node whose trial ended as {last.status}"
+
+
+def last_trial(before: list[Record]) -> Measure:
+    """The newest measure among a node's records. Raises RecordError where it has none."""
+    for record in reversed(before):
+        if isinstance(record, Measure):
+            return record
+    raise RecordError("it was never measured")
+
+
+def _texts(values: tuple[object, ...]) -> list[str]:
+    return [str(value) for value in values]
+
+
+def _claim(key: str, said: object, given: object) -> Iterator[str]:
+    if said != given:
+        yield f"its {key} says {said}, and the lab gives {given}"

@@ -1,0 +1,105 @@
+"""What a push may do to the trunk: people's commits, and promotions of what was kept."""
+
+from collections.abc import Iterator
+
+from ..gitlab.after import Commit, Update, short
+from ..gitlab.errors import RecordError
+from ..gitlab.facts import Status, Verdict
+from ..gitlab.records import Judge, Promote, Propose, Record
+from ..gitlab.refs import node_branch
+from ..gitlab.trees import Oid
+from .push_facts import last_trial
+from .push_lab import JUDGE, After, Rights, author_faults, person_faults
+
+
+def trunk_faults(after: After, update: Update, rights: Rights) -> Iterator[str]:
+    """Every reason against an update of the trunk."""
+    if update.new is None:
+        yield "is deleted, and the trunk stays"
+        return
+    if update.old is not None and update.old not in after.trunk_line:
+        yield f"is rewritten: its new tip does not descend from {short(update.old)} by first parent"
+        return
+    for commit in reversed(list(_new(after, update))):
+        for reason in _reasons(after, commit, rights):
+            yield f"{short(commit.id)}: {reason}"
+
+
+def _new(after: After, update: Update) -> Iterator[Commit]:
+    assert update.new is not None, "a deletion was refused before"
+    for commit in after.lab.first_parents(update.new):
+        if commit.id == update.old:
+            return
+        yield commit
+
+
+def _reasons(after: After, commit: Commit, rights: Rights) -> Iterator[str]:
+    try:
+        record = after.record(commit)
+        if record is None:
+            yield from person_faults(commit, rights)
+        elif not isinstance(record, Promote):
+            yield f"{record.action} belongs on a node's branch, and trunk takes promotions only"
+        else:
+            yield from author_faults(commit, record, rights)
+            yield from _promotion_faults(after, commit, record)
+    except RecordError as error:
+        yield error.what
+
+
+def _promotion_faults(after: After, commit: Commit, record: Promote) -> Iterator[str]:
+    if record.agent != JUDGE:
+        yield f"its Agent is {record.agent}, and the judge promotes"
+    if len(commit.parent_ids) != 2:
+        yield f"it has {len(commit.parent_ids)} parents, and a promotion has two"
+        return
+    winner = commit.parent_ids[1]
+    if commit.tree_id != after.lab.tree_of(winner):
+        yield "its tree is not the tree of the node it promotes"
+    if winner != after.tip(node_branch(record.node)):
+        yield f"its second parent is not the tip of {node_branch(record.node)}"
+        return
+    line = [one for _, one in after.node_line(record.node)]
+    yield from _winner_faults(after, commit, record, line)
+
+
+def _winner_faults(
+    after: After, commit: Commit, record: Promote, line: list[Record | None]
+) -> Iterator[str]:
+    """`line` holds the node's records, newest first."""
+    judged, propose = line[0], line[-1]
+    if not isinstance(judged, Judge) or judged.verdict is not Verdict.KEEP:
+        yield f"node {record.node} was not judged keep"
+        return
+    if not isinstance(propose, Propose):
+        raise RecordError(f"node {record.node} has no propose commit")
+    trial = last_trial([one for one in reversed(line) if one is not None])
+    if trial.status is not Status.OK:
+        yield f"node {record.node} was measured as {trial.status}"
+    if record.metric != trial.metric:
+        yield "its Metric lines are not those of the trial"
+    base, incumbent = _stand(after, commit.parent_ids[0])
+    if judged.incumbent != incumbent:
+        now = "none" if incumbent is None else f"node {incumbent}"
+        yield f"node {record.node} was judged against another incumbent: trunk's is {now}"
+    if trial.protocol != after.rules_at(base).protocol:
+        yield f"node {record.node} was measured under another protocol than the trunk's"
+    if _base_of(after, record.node) != base:
+        yield f"node {record.node} grew from an older base of the trunk"
+
+
+def _base_of(after: After, node: int) -> Oid:
+    *_, (proposed, _) = after.node_line(node)
+    return after.base_of(proposed.parent_ids[0])
+
+
+def _stand(after: After, tip: Oid) -> tuple[Oid, int | None]:
+    """The base and the incumbent where the trunk stands at `tip`."""
+    incumbent: int | None = None
+    for commit in after.lab.first_parents(tip):
+        if after.trunk_line.get(commit.id):
+            return commit.id, incumbent
+        record = after.record(commit)
+        if incumbent is None and isinstance(record, Promote):
+            incumbent = record.node
+    raise RecordError("trunk has no person's commit")

@@ -1,0 +1,57 @@
+"""The hooks: what git asks before a commit and before a push is taken in."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from ..agents.precommit import check_commit
+from ..agents.push_rules import push_faults, read_rights, read_update
+from ..agents.refusal import refusal
+from ..gitlab.hooks import install
+from ..gitlab.received import open_received, settings
+
+_PUSHER = ("AIRESEARCH_PUSHER", "GIT_PUSHER", "REMOTE_USER", "USER")
+
+
+@click.group()
+def hook() -> None:
+    """What git's own hooks call, and `install`, which writes them.
+
+    \b
+    Example:
+      airesearch hook install
+    """
+
+
+@hook.command("install")
+@click.pass_obj
+def install_command(folder: Path) -> None:
+    """Install pre-commit in a checkout, pre-receive in a bare repository.
+
+    A hook that is there already is kept and runs first.
+    """
+    name, by_hand = install(folder)
+    click.echo(by_hand or f"{name} is installed")
+
+
+@hook.command("pre-commit")
+@click.pass_obj
+def pre_commit(folder: Path) -> None:
+    """Judge the staged change; git's pre-commit hook calls this."""
+    check_commit(folder, os.environ)
+
+
+@hook.command("pre-receive")
+@click.pass_obj
+def pre_receive(folder: Path) -> None:
+    """Judge a push; git's pre-receive hook calls this with a line for each ref on stdin."""
+    lab = open_received(folder, os.environ)
+    pusher = next((os.environ[name] for name in _PUSHER if os.environ.get(name)), "")
+    people = [*settings(lab.repo, "airesearch.people"), "any"][0]
+    rights = read_rights(pusher, settings(lab.repo, "airesearch.pusher"), people)
+    lines = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").splitlines()
+    faults = push_faults(lab, tuple(map(read_update, lines)), rights)
+    if faults:
+        raise refusal("this push is refused, and nothing moved", faults)

@@ -1,0 +1,25 @@
+"""`airesearch hook pre-commit` without the command line: every commit would wait for its start."""
+
+import os
+import sys
+from pathlib import Path
+
+from ..agents.precommit import check_commit
+from ..gitlab.errors import AiresearchError
+
+
+def main() -> int:
+    """Judge the commit git is about to make; the exit code says whether it may."""
+    try:
+        check_commit(Path(), os.environ)
+    except AiresearchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stderr.flush()
+    # Nothing is left to close, and taking the interpreter apart would be a tenth of the commit.
+    os._exit(code)

@@ -1,0 +1,143 @@
+"""The shared lab takes honest pushes whole, and refuses any other with its reason."""
+
+import shutil
+from pathlib import Path
+
+import push_on_nodes
+import push_on_trunk
+import pytest
+from push_on_nodes import N4, as_node, edited
+from pushes import World, new_world, run, shared_lab
+from toys import airesearch, git, toy
+
+ATTACKS = push_on_nodes.ATTACKS | push_on_trunk.ATTACKS
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("world")
+    new_world(folder)
+    return folder
+
+
+@pytest.fixture
+def world(made: Path, tmp_path: Path) -> World:
+    shutil.copytree(made, tmp_path / "w", symlinks=True)
+    return World(tmp_path / "w" / "lab", tmp_path / "w" / "shared.git")
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_refused_with_its_reason(world: World, name: str) -> None:
+    words, reason = ATTACKS[name]
+    before = world.shared_refs()
+    done = world.push(*words(world))
+    assert reason in done.stderr
+    assert "pre-receive hook declined" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert world.shared_refs() == before
+
+
+def test_honest_nodes_and_trunk_pass_in_one_push(world: World) -> None:
+    done = world.push(N4, "main")
+    assert done.returncode == 0, done.stderr
+    assert git(world.shared, "rev-parse", "main").strip() == world.at("main")
+
+
+def test_a_node_may_come_in_pieces(world: World) -> None:
+    for tip in (f"{N4}~2", f"{N4}~1", N4, "main:refs/heads/main"):
+        words = as_node(world, tip) if ":" not in tip else [tip]
+        done = world.push(*words)
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_second_proposal_under_one_number_is_refused(world: World) -> None:
+    tip = world.forge(f"{N4}~2", N4, tree=f"{N4}^{{tree}}")
+    assert "which is not on the branch of node 3" in world.push(*as_node(world, tip)).stderr
+    assert world.push(N4).returncode == 0
+    assert "node/000004 is rewritten" in world.push(*as_node(world, tip)).stderr
+
+
+def test_one_falsehood_refuses_the_whole_push_and_leaves_no_object(world: World) -> None:
+    before = world.shared_refs()
+    done = world.push(N4, "main", "main:refs/airesearch/x")
+    assert done.returncode != 0
+    assert world.shared_refs() == before
+    assert world.at("main") not in git(world.shared, "cat-file", "--batch-all-objects",
+                                       "--batch-check")  # fmt: skip
+
+
+def test_every_reason_is_named(world: World) -> None:
+    done = world.push(":refs/heads/node/000001", "+node/000002^:refs/heads/node/000002")
+    assert "node/000001 is deleted" in done.stderr
+    assert "node/000002 is rewritten" in done.stderr
+    done = world.push(*edited(world, 0, "Action: judge", "Action: dance"), "main")
+    assert "not a record" in done.stderr
+    assert "its second parent is not the tip of node/000004" in done.stderr
+
+
+def test_two_workers_share_one_lab(world: World) -> None:
+    second = world.lab.parent / "second"
+    git(world.lab.parent, "clone", "-q", str(world.shared), str(second))
+    with (second / "README").open("w") as file:
+        file.write("a person's note\n")
+    git(second, "add", "README")
+    git(second, "commit", "-qm", "A note")
+    run(second, 1)
+    git(second, "push", "-q", "origin", "main", "node/000004")
+    done = world.push(f"+{N4}", "+main")
+    assert "node/000004 is rewritten" in done.stderr
+    assert "main is rewritten" in done.stderr
+
+
+def test_people_are_free_on_branches_and_tags_of_their_own(world: World) -> None:
+    idea = world.forge("main~4", "main^", message="An idea\n", files={"x": "1\n"})
+    other = world.forge("main~4", "main^", message="Another\n", files={"x": "2\n"})
+    assert world.push(f"{idea}:refs/heads/idea", f"{idea}:refs/tags/v1").returncode == 0
+    assert world.push(f"+{other}:refs/heads/idea").returncode == 0
+    assert world.push(":refs/heads/idea").returncode == 0
+    assert "tags stay as they are" in world.push(f"+{other}:refs/tags/v1").stderr
+
+
+def test_a_person_may_merge_a_branch_with_a_latin_1_message(world: World) -> None:
+    git(world.lab, "switch", "-q", "-c", "side", "main^")
+    git(world.lab, "-c", "i18n.commitEncoding=latin1", "commit", "-q", "--allow-empty",
+        "-m", "Grüße")  # fmt: skip
+    tip = world.forge("main~4", "main^", "side", tree="main^^{tree}", message="Merge side\n")
+    done = world.push(f"{tip}:refs/heads/main")
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_people(world: World) -> None:
+    git(world.shared, "config", "airesearch.people", "none")
+    tip = world.forge("main~4", "main^", message="Mine\n")
+    assert "people push no commits here" in world.push(f"{tip}:refs/heads/main").stderr
+    assert "people push nothing here" in world.push(f"{tip}:refs/heads/idea").stderr
+    assert world.push(N4, "main").returncode == 0
+
+
+def test_pushers_bring_their_own_agents_only(world: World) -> None:
+    git(world.shared, "config", "--add", "airesearch.pusher", "alice: tuner, claude")
+    git(world.shared, "config", "--add", "airesearch.pusher", "bob: scripted")
+    said = world.push(N4, AIRESEARCH_PUSHER="alice").stderr
+    assert "alice may not push commits of scripted" in said
+    assert "commits of runner" not in said
+    assert "eve may not push commits of judge" in world.push(N4, GIT_PUSHER="eve").stderr
+    done = world.push(N4, "main", REMOTE_USER="bob")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_lab_is_shared_by_its_first_push(world: World, tmp_path: Path) -> None:
+    fresh = World(world.lab, shared_lab(tmp_path / "fresh.git"))
+    git(fresh.shared, "config", "receive.unpackLimit", "1")  # the quarantine holds a pack then
+    done = fresh.push("--all")
+    assert done.returncode == 0, done.stderr
+    assert "was not judged keep" not in done.stderr
+    assert airesearch(fresh.shared, "status").code == 0
+
+
+def test_refused_and_failed_proposals_are_part_of_the_record(tmp_path: Path) -> None:
+    turns = [{"subject": "cheat", "write": {"evaluate.py": "print()\n"}}, {"subject": "broken"}]
+    lab = toy(tmp_path / "lab", turns)
+    run(lab, 2)
+    done = World(lab, shared_lab(tmp_path / "s.git")).push("--all")
+    assert done.returncode == 0, done.stderr
