@@ -1,0 +1,176 @@
+"""The repository under audit: where it is, its trunk, its node branches, its reflogs."""
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+from dulwich.errors import NotGitRepository
+from dulwich.objectspec import parse_commit
+from dulwich.refs import Ref
+from dulwich.repo import Repo
+
+from ..errors import AiresearchError
+from .objects import Objects, Unsound
+from .trees import find
+
+_TASK = "airesearch.yaml"
+_NODE = re.compile(r"refs/(?:heads|remotes/(?P<remote>.+))/node/(?P<id>\d{6,})")
+
+_STEP = re.compile(r"([~^])(\d*)")
+# git leaves out the tab where a move has no message, and dulwich's reader does not take that.
+_MOVE = re.compile(rb"([0-9a-f]{40}) ([0-9a-f]{40}) ")
+
+
+class Place:
+    """An open repository: a clone, a bare one, a worktree. `trunk` is a branch's short name."""
+
+    def __init__(self, start: Path) -> None:
+        self._repo = _discover(start)
+        self.objects = Objects(self._repo.object_store)
+        if self._repo.get_shallow():
+            raise AiresearchError(
+                "this clone is shallow, and an audit needs the whole history",
+                "fetch all of it: git fetch --unshallow origin "
+                "'+refs/heads/*:refs/remotes/origin/*'",
+            )
+
+    def close(self) -> None:
+        """Let go of the pack files."""
+        self._repo.close()
+
+    @property
+    def home(self) -> Path:
+        """Where the audit keeps its mark; whatever is here may be deleted at any time."""
+        return self._shared / "airesearch"
+
+    @property
+    def _shared(self) -> Path:
+        return Path(self._repo.commondir())
+
+    @cached_property
+    def refs(self) -> dict[str, str]:
+        """Every ref by its full name with the object it leads to, symbolic ones followed."""
+        found = {}
+        for name in self._repo.refs.keys():  # noqa: SIM118
+            try:
+                found[name.decode("utf-8", "surrogateescape")] = self._repo.refs[name].decode()
+            except KeyError:
+                continue  # a symbolic ref to a branch that is not born
+        return found
+
+    def nodes(self) -> dict[int, dict[str, str]]:
+        """The tips of each node in id order, by ref: local first, then `origin`, then others."""
+        found: dict[int, dict[str, str]] = {}
+        for ref in sorted(self.refs, key=_rank):
+            match = _NODE.fullmatch(ref)
+            if match is not None:
+                found.setdefault(int(match["id"]), {})[ref] = self.refs[ref]
+        return dict(sorted(found.items()))
+
+    def tips(self, branch: str) -> dict[str, str]:
+        """Where a branch stands, by ref, in the same order."""
+        here = [f"refs/heads/{branch}", *(f"refs/remotes/{r}/{branch}" for r in self._remotes)]
+        return {ref: self.refs[ref] for ref in here if ref in self.refs}
+
+    @cached_property
+    def trunk(self) -> str:
+        """The trunk: set by `init` in git's config, else the branch that holds a task."""
+        try:
+            return self._repo.get_config().get((b"airesearch",), b"trunk").decode()
+        except KeyError:
+            pass
+        for name in self._likely_trunks():
+            if self._holds_task(name):
+                return name
+        holders = sorted({name for name in map(self._short, self.refs) if self._holds_task(name)})
+        if len(holders) == 1:
+            return holders[0]
+        raise AiresearchError(
+            f"{'more than one' if holders else 'no'} branch holds {_TASK}",
+            "say which is the trunk: git config airesearch.trunk BRANCH",
+        )
+
+    def log(self, ref: str) -> list[tuple[str, str]]:
+        """The moves of a ref that its reflog tells, oldest first, as (old, new)."""
+        try:
+            text = (self._shared / "logs" / ref).read_bytes()
+        except OSError:
+            return []
+        moves = (_MOVE.match(line) for line in text.splitlines())
+        return [(move[1].decode(), move[2].decode()) for move in moves if move is not None]
+
+    def resolve(self, name: str) -> str:
+        """The commit a revision names. Raises AiresearchError where it names none."""
+        base = re.split(r"[~^]", name, maxsplit=1)[0]
+        steps = name.removeprefix(base)
+        try:
+            here = parse_commit(self._repo, base or "HEAD").id.decode()
+            for sign, digits in _STEP.findall(steps):
+                here = self._step(here, sign, int(digits or 1))
+            return here
+        except (KeyError, ValueError, IndexError) as error:
+            what = f"there is no commit {name!r} here"
+            raise AiresearchError(what, "name a branch, a commit, or A..B") from error
+
+    def _step(self, commit: str, sign: str, count: int) -> str:
+        """`commit~count` or `commit^count`. Raises IndexError where there is none."""
+        if sign == "^":
+            return self.objects.commit(commit).parents[count - 1] if count else commit
+        for _ in range(count):
+            commit = self.objects.commit(commit).parents[0]
+        return commit
+
+    def between(self, old: str, new: str) -> set[str]:
+        """The commits that lead to `new` and not to `old`."""
+        include, exclude = ([self._repo[oid.encode()].id] for oid in (new, old))
+        return {e.commit.id.decode() for e in self._repo.get_walker(include, exclude)}
+
+    @cached_property
+    def _remotes(self) -> list[str]:
+        sections = self._repo.get_config().sections()
+        names = {s[1].decode() for s in sections if s[0] == b"remote" and len(s) > 1}
+        return sorted(names, key=lambda name: (name != "origin", name))
+
+    def _likely_trunks(self) -> Iterator[str]:
+        """The branch a clone was given, then the one checked out."""
+        follow = self._repo.refs.read_ref
+        for remote in self._remotes:
+            target = follow(Ref(f"refs/remotes/{remote}/HEAD".encode())) or b""
+            yield target.decode().removeprefix(f"ref: refs/remotes/{remote}/")
+        yield (follow(Ref(b"HEAD")) or b"").decode().removeprefix("ref: refs/heads/")
+
+    def _short(self, ref: str) -> str:
+        remotes = (f"refs/remotes/{remote}/" for remote in self._remotes)
+        prefix = next((p for p in ("refs/heads/", *remotes) if ref.startswith(p)), "")
+        return ref.removeprefix(prefix) if prefix else ""
+
+    def _holds_task(self, branch: str) -> bool:
+        tips = list(self.tips(branch).values())
+        if branch.startswith("node/") or not tips:
+            return False
+        try:
+            return find(self.objects, self.objects.commit(tips[0]).tree, _TASK) is not None
+        except Unsound:
+            return False
+
+
+def shown(ref: str) -> str:
+    """A ref as plain git shows it: `node/000042`, `origin/node/000042`."""
+    return ref.removeprefix("refs/").removeprefix("heads/").removeprefix("remotes/")
+
+
+def _rank(ref: str) -> tuple[bool, bool, str]:
+    remote = ref.startswith("refs/remotes/")
+    return (remote, not ref.startswith("refs/remotes/origin/"), ref)
+
+
+def _discover(start: Path) -> Repo:
+    if not start.is_dir():
+        raise AiresearchError(f"{start} is not a folder", "name the folder of a lab")
+    try:
+        return Repo.discover(str(start.resolve()))
+    except NotGitRepository as error:
+        raise AiresearchError(
+            f"{start} is not in a git repository", "name the folder of a lab or of a clone of one"
+        ) from error

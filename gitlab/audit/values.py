@@ -1,0 +1,140 @@
+"""What the audit passes about: objects, stories of nodes, the rules in force, and falsehoods."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from ..facts import Diff, Signed, Verdict
+from ..records import Judge, Measure, Promote, Propose, Record
+
+
+class Entry(NamedTuple):
+    """One name in a tree object: git's mode and the object."""
+
+    mode: int
+    oid: str
+
+
+class Edit(NamedTuple):
+    """One path that differs between two trees; an absent side is None."""
+
+    path: str
+    old: Entry | None
+    new: Entry | None
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit object, sound and parsed. `time` is the committer's, in Unix seconds."""
+
+    id: str
+    tree: str
+    parents: tuple[str, ...]
+    author: str
+    time: int
+    message: str
+
+
+class Ruling(Protocol):
+    """What a promotion rule says; `policies.promotion.Ruling` is one."""
+
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def evidence(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def delta(self) -> Signed | None: ...
+
+
+Trials = Sequence[Measure]
+ReadFile = Callable[[str], bytes | None]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A proposal's edits, the recorded size in lines, and what either side of an edit holds."""
+
+    edits: tuple[Edit, ...]
+    diff: Diff
+    content: Callable[[Entry | None], bytes]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the task at one base says, as far as an audit asks."""
+
+    metric: str
+    """The objective's name."""
+    built_in: frozenset[str]
+    """Metrics that the runner made itself."""
+    protected: tuple[str, ...]
+    """The paths whose tree is the protocol."""
+    evaluator: str
+    """`pinned` or `self-reported`."""
+    executors: frozenset[str]
+    sandboxes: frozenset[str]
+    """Where and in what a trial of this task may have run."""
+    against: Callable[[str, Change], tuple[str, ...]]
+    """Every reason against a proposal by an agent, one that is not on the team included."""
+    misses: Callable[[Mapping[str, float]], str]
+    """What the task's metrics and gates find wrong with measured values; empty where nothing."""
+    rule: Callable[[Trials, Trials | None], Ruling]
+    """The ruling on a node's trials against the incumbent's."""
+
+
+Rules = Callable[[ReadFile], Terms]
+"""The terms of the task in a tree whose files it is given. Raises AiresearchError."""
+
+
+class Step(NamedTuple):
+    """One action of a node."""
+
+    commit: Commit
+    record: Record
+
+
+@dataclass(frozen=True)
+class Story:
+    """A node as one branch tells it, oldest action first; it begins with its proposal."""
+
+    node: int
+    branch: str
+    propose: Propose
+    steps: tuple[Step, ...]
+
+    @property
+    def onto(self) -> str:
+        """The commit it grew from."""
+        return self.steps[0].commit.parents[0]
+
+    @property
+    def trials(self) -> tuple[Measure, ...]:
+        """Its trials in order."""
+        return tuple(step.record for step in self.steps if isinstance(step.record, Measure))
+
+    @property
+    def judged(self) -> Judge | None:
+        """Its last verdict."""
+        last = self.steps[-1].record
+        return last if isinstance(last, Judge) else None
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A merge of trunk. `base` is the commit its nodes grew from, `place` counts from it."""
+
+    commit: Commit
+    record: Promote
+    base: str
+    place: int
+
+
+@dataclass(frozen=True)
+class Falsehood:
+    """One claim that is not true: the commit that makes it, a branch that holds it, a sentence."""
+
+    commit: str
+    branch: str
+    what: str

@@ -1,0 +1,145 @@
+"""Whether verdicts follow from the trials, and promotions from the verdicts."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ..facts import Improvement, Metric, Status, Verdict
+from ..records import Judge, Measure
+from .case import Case
+from .stories import Claims, author_claims
+from .trees import edits
+from .values import Commit, Promotion, Story, Terms
+
+_CLOCKS_APART_SECONDS = 300
+
+
+def verdict_claims(case: Case, story: Story) -> Claims:
+    """Every verdict of a story."""
+    trials: list[Measure] = []
+    for before, (commit, record) in zip(story.steps, story.steps[1:], strict=False):
+        if isinstance(record, Measure):
+            trials.append(record)
+        elif isinstance(record, Judge) and trials:
+            faults = _judge_faults(case, story, before.commit, commit, record, trials)
+            yield from ((commit.id, what) for what in faults)
+
+
+def _judge_faults(
+    case: Case, story: Story, before: Commit, commit: Commit, said: Judge, trials: list[Measure]
+) -> Iterator[str]:
+    for edit in edits(case.objects, before.tree, commit.tree):
+        yield f"the judge may change nothing, and {edit.path} differs"
+    if said.metric != _metrics(trials):
+        yield "its metrics are not those that were measured"
+    if said.subject != replace(said, subject=f"{said.verdict}, {said.reason}").subject:
+        yield f"its subject {said.subject!r} is not its Verdict and Reason"
+    wrong = _incumbent_fault(case, story, commit, said)
+    if wrong:
+        yield wrong
+        return
+    terms = case.terms(story)
+    rival = None if said.incumbent is None else case.stories.get(said.incumbent)
+    if terms is not None and (rival is not None or said.incumbent is None):
+        yield from _ruling_faults(said, trials, rival, terms)
+
+
+def _ruling_faults(
+    said: Judge, trials: list[Measure], rival: Story | None, terms: Terms
+) -> Iterator[str]:
+    due = terms.rule(trials, None if rival is None else rival.trials)
+    for name in ("verdict", "delta", "evidence", "reason"):
+        # Through the record's own form: a value may be cut to a line of it.
+        real = getattr(replace(said, **{name: getattr(due, name)}), name)
+        if getattr(said, name) != real:
+            shown = f"its {name.capitalize()} is {getattr(said, name)}"
+            yield f"{shown}, and the trials give {real}"
+
+
+def _incumbent_fault(case: Case, story: Story, commit: Commit, said: Judge) -> str:
+    """The incumbent was trunk's own at some time between the proposal and the verdict.
+
+    What cannot be told from the objects is what happened on two machines within minutes.
+    """
+    base = case.bases.get(story.node)
+    if base is None:
+        return ""
+    row = case.trunk.promotions[base]
+    seen = case.seen[story.node]
+    if said.incumbent is None:
+        held = row[0].record.node if row else None
+        return f"it names no Incumbent, and node {held} was it" if seen else ""
+    places = [one for one in row if one.record.node == said.incumbent]
+    if not places or said.incumbent == story.node:
+        return f"its Incumbent {said.incumbent} was never promoted from the same base"
+    rival = case.stories.get(said.incumbent, story)
+    if rival.propose.protocol != story.propose.protocol:
+        return f"its Incumbent {said.incumbent} was measured under another protocol"
+    one = places[0]
+    if one.place + 1 < seen:
+        return f"its Incumbent {said.incumbent} had been replaced before node {story.node} began"
+    if one.commit.time > commit.time + _CLOCKS_APART_SECONDS:
+        return f"its Incumbent {said.incumbent} was promoted only later"
+    return ""
+
+
+def promotion_claims(case: Case, one: Promotion) -> Claims:
+    """A merge of trunk: the winner's tree, its verdict, and the figures against the baseline."""
+    for what in _promotion_faults(case, one):
+        yield one.commit.id, what
+    yield from author_claims(one.commit, one.record)
+
+
+def _promotion_faults(case: Case, one: Promotion) -> Iterator[str]:
+    commit, said = one.commit, one.record
+    if len(commit.parents) != 2:
+        yield f"a promotion has two parents, and it has {len(commit.parents)}"
+        return
+    if any(p.record.node == said.node for p in case.trunk.promotions[one.base][: one.place]):
+        yield f"node {said.node} was promoted before"
+    winner = case.stories.get(said.node)
+    if winner is None:
+        return
+    if said.parent_node != winner.propose.parent_node:
+        yield "its Parent-Node is not that of the node"
+    held = {step.commit.id: step for step in winner.steps}
+    step = held.get(commit.parents[1])
+    if step is None:
+        yield f"its second parent {commit.parents[1]} is not on the branch of node {said.node}"
+        return
+    if step.commit.tree != commit.tree:
+        yield f"its tree {commit.tree} is not the winner's, {step.commit.tree}"
+    if not isinstance(step.record, Judge) or step.record.verdict is not Verdict.KEEP:
+        yield f"node {said.node} was not judged keep at its second parent"
+    elif case.bases.get(said.node) != one.base:
+        yield f"node {said.node} grew from another base than trunk's"
+    else:
+        row = case.trunk.promotions[one.base]
+        due = row[one.place - 1].record.node if one.place else None
+        if step.record.incumbent != due:
+            yield f"it was judged against {step.record.incumbent}, and the incumbent was {due}"
+    yield from _figure_faults(case, one, winner)
+
+
+def _figure_faults(case: Case, one: Promotion, winner: Story) -> Iterator[str]:
+    terms, said = case.terms(winner), one.record
+    if said.metric != _metrics(winner.trials):
+        yield "its metrics are not those that were measured"
+    if terms is None:
+        return
+    root = case.roots.get(case.bases[winner.node])
+    first = None if root is None or root is winner else case.value(root)
+    value = case.value(winner)
+    baseline = None if first is None else Metric(terms.metric, first)
+    gain = None if first is None or value is None else Improvement.between(first, value)
+    if said.baseline != baseline:
+        yield f"its Baseline is {said.baseline}, and the baseline measured {baseline}"
+    if said.improvement != gain:
+        yield f"its Improvement is {said.improvement}, and the trials give {gain}"
+    if value is not None:
+        text = f"promote node {said.node}, {terms.metric} {value:.6g}"
+        if said.subject != replace(said, subject=text).subject:
+            yield f"its subject says {said.subject!r}, and it is {text!r}"
+
+
+def _metrics(trials: tuple[Measure, ...] | list[Measure]) -> tuple[Metric, ...]:
+    return trials[-1].metric if trials and trials[-1].status is Status.OK else ()
