@@ -29,11 +29,10 @@ def guarded(command: click.Command) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     _prepare_streams()
     try:
-        command.main(prog_name="airesearch", standalone_mode=False)
+        answer = command.main(prog_name="airesearch", standalone_mode=False)
         sys.stdout.flush()
-        return DONE
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
+        # What `Context.exit` was given; a command's own answer is None.
+        return answer if isinstance(answer, int) else DONE
     except click.ClickException as wrong:
         wrong.show()
         return USAGE

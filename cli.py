@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from . import __version__
-from .boundary import guarded
+from .boundary import INTERRUPTED, guarded
 
 COMMANDS: Mapping[str, str] = {
     "demo": "act:demo",
@@ -23,6 +23,9 @@ COMMANDS: Mapping[str, str] = {
     "diff": "look:diff_command",
     "best": "look:best_command",
     "lineage": "look:lineage_command",
+    "verify": "verify:verify_command",
+    "doctor": "doctor:doctor_command",
+    "hook": "hook:hook",
 }
 """Every command, by the module and function of `commands` that it is."""
 
@@ -64,4 +67,11 @@ def cli(ctx: click.Context, folder: Path) -> None:
 
 def main() -> None:
     """The `airesearch` command."""
-    sys.exit(guarded(cli))
+    code = guarded(cli)
+    if code == INTERRUPTED:
+        # CPython kills itself with SIGINT at its end, handled or not, where a Ctrl-C came while it
+        # ran code from a string, as dataclasses do on import.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

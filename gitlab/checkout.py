@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pygit2
@@ -63,14 +64,16 @@ class Checkout:
     def prepare(self) -> None:
         """Remember which commit's files it has, before the branch moves."""
         if self._has is not None and tip(self._repo, _BEHIND) != self._has:
-            self._repo.references.create(_BEHIND, self._has, force=True)
+            with suppress(pygit2.GitError):  # another worker is at it, and writes the same
+                self._repo.references.create(_BEHIND, self._has, force=True)
 
     def follow(self, new: pygit2.Oid) -> str:
         """Bring the files to commit `new`; a sentence for the user where they were left alone."""
         if self._has is None:
             return ""
         if self._clean and not self._in_the_way(self._has, new) and self._bring(self._has, new):
-            self._repo.references.delete(_BEHIND)
+            with suppress(pygit2.GitError, KeyError):  # or has just done it
+                self._repo.references.delete(_BEHIND)
             return ""
         why = "has files in the way" if self._clean else "has uncommitted changes"
         at = str(self._has)[:10]

@@ -11,6 +11,7 @@ ROOT = Path(airesearch.__file__).parent
 ROOMS = ("examples", "gitlab", "policies", "agents", "commands", "door")
 OWNERS = {
     "click": ("cli.py", "boundary.py", "commands/"),
+    "dulwich": ("gitlab/audit/",),
     "libcst": ("agents/knobs/",),
     "optuna": ("agents/suggest.py",),
     "pathspec": ("policies/paths.py",),
