@@ -85,7 +85,9 @@ class Command:
         env.update(TMPDIR=str(own / "tmp"), AIRESEARCH_BRIEF=str(brief))
         argv = [program, *words[1:]]
         if self.task.sandbox != "none":
-            argv = without(argv, laid.folder, self._hidden(laid))
+            checkout = self.repo.workdir
+            closed = [] if checkout is None else [Path(checkout)]
+            argv = without(argv, laid.folder, self._hidden(laid), closed)
         return run(argv, folder=laid.folder, env=env, limits=self._limits())
 
     def _hidden(self, laid: Laid) -> list[Path]:

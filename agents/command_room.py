@@ -15,17 +15,33 @@ _ROOM = str(1 << 20)
 """Bytes of memory that what is hidden is replaced by."""
 
 
-def without(argv: Sequence[str], folder: Path, hidden: Sequence[Path]) -> list[str]:
+def without(
+    argv: Sequence[str], folder: Path, hidden: Sequence[Path], closed: Sequence[Path]
+) -> list[str]:
     """The command that runs `argv` in `folder` with `hidden` out of sight, `folder` itself not.
 
-    That is `argv` itself where bubblewrap does not work.
+    Nothing in `closed` can be written. That is `argv` itself where bubblewrap does not work.
     """
     bwrap = shutil.which("bwrap")
     if bwrap is None or fault():
         return list(argv)
+    shut = [word for path in closed for word in ("--ro-bind", str(path), str(path))]
     masks = [word for path in hidden for word in _mask(path)]
     here = ("--bind", str(folder), str(folder), "--chdir", str(folder))
-    return [bwrap, *_APART, "--dev-bind", "/", "/", "--proc", "/proc", *masks, *here, "--", *argv]
+    return [
+        bwrap,
+        *_APART,
+        "--dev-bind",
+        "/",
+        "/",
+        "--proc",
+        "/proc",
+        *shut,
+        *masks,
+        *here,
+        "--",
+        *argv,
+    ]
 
 
 def _mask(path: Path) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import site
 import sys
 from pathlib import Path
 
@@ -18,7 +19,9 @@ _TEMPLATE = """\
 {mark}
 {steps}
 python={python}
-if [ -x "$python" ]; then exec env SSL_CERT_FILE= "$python" -P -m {module}; fi
+if [ -x "$python" ]; then
+    exec env -u PYTHONHOME SSL_CERT_FILE= PYTHONPATH={source} "$python" -sP -m {module}
+fi
 if command -v airesearch >/dev/null 2>&1; then exec airesearch hook {name}; fi
 echo "airesearch is neither at $python nor on PATH, and this {what} needs it checked" >&2
 echo "  install it: pip install airesearch, then: airesearch hook install" >&2
@@ -53,10 +56,21 @@ def hook_text(name: str, python: str = sys.executable) -> str:
         mark=_MARK,
         steps=steps,
         python=shlex.quote(python),
+        source=shlex.quote(_source()),
         module=_MODULES[name],
         name=name,
         what=what,
     )
+
+
+def _source() -> str:
+    """The folder to import us from, where an installation alone would not find us.
+
+    Always given, if empty: a pusher's PYTHONPATH must not choose the modules that judge the push.
+    """
+    ours = Path(__file__).resolve().parents[2]
+    own = {Path(path).resolve() for path in site.getsitepackages()}
+    return "" if ours in own else str(Path(__file__).parents[2])
 
 
 def install_pre_commit(repo: pygit2.Repository) -> str:

@@ -59,10 +59,20 @@ def _from_proc(pid: int) -> Proc | None:
         parent=int(field[4]),
         group=int(field[5]),
         session=int(field[6]),
-        rss=int(field[24]) * PAGE,
+        rss=int(field[24]) * PAGE or (_of_a_thread(pid) if int(field[20]) > 1 else 0),
         # A main thread that ended alone shows as a zombie while its other threads run on.
         zombie=field[3] in (b"Z", b"X") and int(field[20]) <= 1,
     )
+
+
+def _of_a_thread(pid: int) -> int:
+    """The memory of a process whose main thread has ended alone, and shows none, in bytes."""
+    with suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208, names are all we need
+            with open(f"/proc/{pid}/task/{task}/statm", "rb") as file:  # noqa: PTH123
+                if resident := int(file.read().split()[1]):
+                    return resident * PAGE
+    return 0
 
 
 def _from_psutil(pid: int) -> Proc | None:
@@ -163,8 +173,10 @@ def fair_share(proc: Proc) -> int:
     import psutil
 
     try:
-        return int(getattr(psutil.Process(proc.pid).memory_full_info(), "pss", proc.rss))
-    except psutil.AccessDenied:
+        # None is told of a process whose main thread has ended alone: then what a thread showed.
+        facts = psutil.Process(proc.pid).memory_full_info()
+        return int(getattr(facts, "pss", 0)) or proc.rss
+    except (psutil.AccessDenied, psutil.ZombieProcess):
         return proc.rss
     except psutil.Error:
         return 0

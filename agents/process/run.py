@@ -22,6 +22,7 @@ from .child import Child
 from .folder_growth import FolderGrowth
 from .interrupts import uninterrupted
 from .launch import bounded, launch
+from .nameless import HeldOpen
 from .reaper import Tree
 from .stops import Limit, Stop, over, size
 from .subreaper import adopting
@@ -88,7 +89,8 @@ def run(argv: Sequence[str], *, folder: Path, env: Mapping[str, str], limits: Li
             child = Child(launch(command, folder=folder, env=env))
             tree.claim(child.pid)
             undo.callback(_end, child, tree)
-        stop = _watch(child, limits, started + limits.seconds, (memory, growth))
+        meters = (memory, growth, HeldOpen(tree, limits.output))
+        stop = _watch(child, limits, started + limits.seconds, meters)
         seconds = time.monotonic() - started
         tree.polite = stop is None or stop.limit == "timeout"
         leftovers = 0 if stop else tree.linger(COURTESY)

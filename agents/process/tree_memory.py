@@ -1,12 +1,13 @@
 """The memory and the number of a trial's processes, sampled while they run.
 
-Files in a sandbox's own /tmp and /dev/shm count. Not seen: memory in memfds and other tmpfs files
-that no process maps, and that of a process whose main thread has ended alone.
+Files in a sandbox's own /tmp and /dev/shm count, and memory files that a process holds. Not seen:
+System V segments that no process maps, and files in another memory file system.
 """
 
 import time
 from collections.abc import Sequence
 
+from .nameless import in_memory_files
 from .proctable import Proc, fair_share, high_water
 from .reaper import Tree
 from .scratch import in_files, mapped
@@ -59,7 +60,7 @@ class TreeMemory:
         return None
 
     def _together(self, procs: Sequence[Proc]) -> int:
-        files = in_files(procs)
+        files = in_files(procs) + in_memory_files(procs)
         plain = sum(proc.rss for proc in procs) + files
         if plain <= self._allowed:
             return plain
