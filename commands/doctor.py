@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ..agents.doctor import Finding, examine
+from ..gitlab import hooks
 from ..gitlab.errors import AiresearchError
 from ..gitlab.lab import Lab, open_lab
 from .say import as_json, print_json
@@ -18,12 +19,13 @@ _COLORS = {"ok": "green", "warn": "yellow", "mend": "red"}
 @as_json
 @click.pass_context
 def doctor_command(context: click.Context, as_json: bool) -> None:
-    """Say what is missing here, and the command that mends it.
+    """Say what is missing here, and the command that mends it; install the lab's git hook.
 
     \b
     Exit code: 0 where nothing must be mended, else 1. A warning is yours to judge.
     """
-    found = examine(_lab(context.obj), os.environ)
+    lab = _lab(context.obj)
+    found = [*examine(lab, os.environ), *([] if lab is None else [_hook(lab)])]
     if as_json:
         print_json([asdict(finding) for finding in found])
     else:
@@ -31,6 +33,14 @@ def doctor_command(context: click.Context, as_json: bool) -> None:
             _say(finding)
     if any(finding.state == "mend" for finding in found):
         context.exit(1)
+
+
+def _hook(lab: Lab) -> Finding:
+    """Installed in a checkout, as `init` does: a clone brings no hooks along."""
+    if lab.repo.is_bare:
+        return Finding("hook", "ok", "pre-receive guards pushes: airesearch hook install")
+    by_hand = hooks.install_pre_commit(lab.repo)
+    return Finding("hook", "warn" if by_hand else "ok", by_hand or "pre-commit is installed")
 
 
 def _lab(folder: Path) -> Lab | None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from ..agents.precommit import check_commit
-from ..agents.push_rules import push_faults, read_rights, read_update
-from ..agents.refusal import refusal
+from ..agents.push.precommit import check_commit
+from ..agents.push.refusal import refusal
+from ..agents.push.rules import push_faults, read_rights, read_update
 from ..gitlab.hooks import install
 from ..gitlab.received import open_received, settings
 

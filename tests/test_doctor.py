@@ -54,7 +54,7 @@ def test_all_is_well_in_a_toy(tmp_path: Path) -> None:
     lab = toy(tmp_path / "lab", [])
     found = airesearch(lab, "doctor", "--json").json()
     assert {f["subject"]: f["state"] for f in found} == dict.fromkeys(
-        ["git", "python", "gpu", "sandbox", "task", "evaluator"], "ok"
+        ["git", "python", "gpu", "sandbox", "task", "evaluator", "hook"], "ok"
     )
     said = airesearch(lab, "doctor")
     assert (said.code, "bwrap" in said.out) == (0, True)
@@ -101,3 +101,14 @@ def test_it_works_outside_a_lab_and_says_what_self_reported_means(tmp_path: Path
     out = airesearch(repository(tmp_path / "lab", files), "doctor").out
     assert "trials run as you" in out
     assert "the score is what the candidate prints" in out
+
+
+def test_doctor_installs_the_hook_in_a_clone(tmp_path: Path) -> None:
+    folder = toy(tmp_path / "lab", [])
+    git(tmp_path, "clone", "-q", str(folder), "clone")
+    hook = tmp_path / "clone" / ".git" / "hooks" / "pre-commit"
+    assert not hook.exists()
+    said = airesearch(tmp_path / "clone", "doctor")
+    assert said.code == 0, said.out
+    assert "pre-commit is installed" in said.out
+    assert "airesearch" in hook.read_text()

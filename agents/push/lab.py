@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..gitlab.after import AfterPush, Commit, Update, author, short
-from ..gitlab.errors import AiresearchError, RecordError
-from ..gitlab.lab import Lab
-from ..gitlab.records import Record
-from ..gitlab.trees import Oid
+from ...gitlab.after import AfterPush, Commit, Update, author, short
+from ...gitlab.errors import AiresearchError, RecordError
+from ...gitlab.lab import Lab
+from ...gitlab.records import Record
+from ...gitlab.trees import Oid
 from .in_force import Rules
 
 RUNNER, JUDGE, NOBODY = "runner", "judge", "airesearch"

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from ..gitlab.errors import AiresearchError
-from ..gitlab.text import one_line
+from ...gitlab.errors import AiresearchError
+from ...gitlab.text import one_line
 
 
 def refusal(what: str, reasons: Iterable[str]) -> AiresearchError:

@@ -2,11 +2,11 @@
 
 from functools import cached_property
 
-from ..gitlab.lab import Lab
-from ..gitlab.trees import Oid
-from ..policies.guard import Policy
-from .permits import read_permits
-from .rules import read_task
+from ...gitlab.lab import Lab
+from ...gitlab.trees import Oid
+from ...policies.guard import Policy
+from ..permits import read_permits
+from ..rules import read_task
 
 
 class Rules:

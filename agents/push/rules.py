@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from ..gitlab.after import Update, is_commit, short
-from ..gitlab.errors import RecordError
-from ..gitlab.lab import Lab
-from ..gitlab.trees import Oid
-from .push_lab import After, Rights, person_faults
-from .push_node import node_faults
-from .push_trunk import trunk_faults
+from ...gitlab.after import Update, is_commit, short
+from ...gitlab.errors import RecordError
+from ...gitlab.lab import Lab
+from ...gitlab.trees import Oid
+from .lab import After, Rights, person_faults
+from .node import node_faults
+from .trunk import trunk_faults
 
 
 def read_update(line: str) -> Update:

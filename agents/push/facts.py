@@ -3,15 +3,15 @@
 import json
 from collections.abc import Iterator
 
-from ..gitlab.after import Commit, short
-from ..gitlab.change import Change, compare
-from ..gitlab.errors import RecordError
-from ..gitlab.facts import Status, Verdict
-from ..gitlab.records import Judge, Measure, Propose, Record
-from ..gitlab.trees import find, read
-from ..policies.guard import no_change_policy, refusal_policy, runner_policy
+from ...gitlab.after import Commit, short
+from ...gitlab.change import Change, compare
+from ...gitlab.errors import RecordError
+from ...gitlab.facts import Status, Verdict
+from ...gitlab.records import Judge, Measure, Propose, Record
+from ...gitlab.trees import find, read
+from ...policies.guard import no_change_policy, refusal_policy, runner_policy
 from .in_force import Rules
-from .push_lab import JUDGE, NOBODY, RUNNER, After
+from .lab import JUDGE, NOBODY, RUNNER, After
 
 
 def record_faults(

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from typing import cast
 
-from ..gitlab.after import Commit, Update, short
-from ..gitlab.errors import RecordError
-from ..gitlab.records import Judge, Measure, Propose, Record
-from ..gitlab.refs import node_branch
-from ..gitlab.trees import Oid
-from .push_facts import record_faults
-from .push_lab import After, Rights, author_faults
+from ...gitlab.after import Commit, Update, short
+from ...gitlab.errors import RecordError
+from ...gitlab.records import Judge, Measure, Propose, Record
+from ...gitlab.refs import node_branch
+from ...gitlab.trees import Oid
+from .facts import record_faults
+from .lab import After, Rights, author_faults
 
 _LONGEST = 10_000
 _Line = list[tuple[Commit, Record | None, str]]

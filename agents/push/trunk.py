@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from ..gitlab.after import Commit, Update, short
-from ..gitlab.errors import RecordError
-from ..gitlab.facts import Status, Verdict
-from ..gitlab.records import Judge, Promote, Propose, Record
-from ..gitlab.refs import node_branch
-from ..gitlab.trees import Oid
-from .push_facts import last_trial
-from .push_lab import JUDGE, After, Rights, author_faults, person_faults
+from ...gitlab.after import Commit, Update, short
+from ...gitlab.errors import RecordError
+from ...gitlab.facts import Status, Verdict
+from ...gitlab.records import Judge, Promote, Propose, Record
+from ...gitlab.refs import node_branch
+from ...gitlab.trees import Oid
+from .facts import last_trial
+from .lab import JUDGE, After, Rights, author_faults, person_faults
 
 
 def trunk_faults(after: After, update: Update, rights: Rights) -> Iterator[str]:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..gitlab.change import compare
-from ..gitlab.errors import AiresearchError
-from ..gitlab.staged import Staged
+from ...gitlab.change import compare
+from ...gitlab.errors import AiresearchError
+from ...gitlab.staged import Staged
 from .in_force import Rules
 from .refusal import refusal
 
