@@ -53,7 +53,7 @@ def make_lab(folder: Path) -> Campaign:
     subprocess.run([*git, *who, "commit", "-qm", "Start"], check=True)
     (folder / "airesearch.yaml").write_text(TASK)
     campaign = Campaign(adopt(folder, None, os.environ).lab, os.environ)
-    campaign.team = (Agent("noop", Noop()),)
+    campaign.team = (Agent("tuner", Noop()),)
     return campaign
 
 
