@@ -1,6 +1,5 @@
 """What a task needs of this machine and this tree, checked before anything is written."""
 
-import difflib
 import shlex
 from collections.abc import Mapping
 
@@ -8,6 +7,7 @@ from ..gitlab.errors import AiresearchError
 from ..gitlab.lab import Lab
 from ..gitlab.trees import Oid, find, walk
 from ..policies.paths import is_under, matches
+from ..policies.schema import meant
 from ..policies.search import POLICIES
 from ..policies.task import FILE, Task
 from ..policies.task_rules import plain
@@ -32,9 +32,10 @@ def ready_team(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) ->
 def _require_policy(task: Task) -> None:
     name = task.search.policy
     if name not in POLICIES:
-        near = difflib.get_close_matches(name, POLICIES, 1)
-        mend = f"did you mean {near[0]!r}?" if near else f"use one of: {', '.join(POLICIES)}"
-        raise AiresearchError(f"{FILE}: search.policy: there is no policy {name!r}", mend)
+        raise AiresearchError(
+            f"{FILE}: search.policy: there is no policy {name!r}",
+            meant(name, POLICIES, "use one of"),
+        )
 
 
 def _require_commands(task: Task, variables: Mapping[str, str]) -> None:

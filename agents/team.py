@@ -1,6 +1,5 @@
 """The team: the task's roster as proposers that can be called."""
 
-import difflib
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from ..gitlab.errors import AiresearchError
 from ..gitlab.lab import Lab
 from ..gitlab.trees import Oid, read
+from ..policies.schema import meant
 from ..policies.task import FILE, Member, Task
 from ..policies.task_rules import plain
 from .brief import Proposer
@@ -106,9 +106,8 @@ def assemble(setting: Setting) -> tuple[Agent, ...]:
 
 def _agent(name: str, member: Member, setting: Setting) -> Agent:
     if member.backend not in BACKENDS:
-        near = difflib.get_close_matches(member.backend, BACKENDS, 1)
         raise AiresearchError(
             f"{FILE}: team.{name}.backend: there is no backend {member.backend!r}",
-            f"did you mean {near[0]!r}?" if near else f"use one of: {', '.join(BACKENDS)}",
+            meant(member.backend, BACKENDS, "use one of"),
         )
     return Agent(name, BACKENDS[member.backend](name, member, setting))

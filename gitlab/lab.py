@@ -77,11 +77,6 @@ class Lab:
         """What is measured of a tree: all but the bus."""
         return edit(self.repo, tree, {BUS: None})
 
-    def with_bus_of(self, candidate: pygit2.Oid, tree: pygit2.Oid) -> pygit2.Oid:
-        """`candidate` with the bus that stands in `tree`."""
-        bus = find(self.repo, tree, BUS)
-        return candidate if bus is None else edit(self.repo, candidate, {BUS: bus})
-
     def protocol(self, tree: pygit2.Oid, paths: tuple[str, ...]) -> pygit2.Oid:
         """The tree of the protected `paths` in `tree`: what results must share to compare."""
         return pick(self.repo, tree, paths)

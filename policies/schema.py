@@ -3,7 +3,7 @@
 import difflib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from types import UnionType
 from typing import Any, Generic, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -83,6 +83,13 @@ def _decoded(data: bytes, file: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise _error(file, line, "this is not UTF-8 text", "save the file as UTF-8") from error
+
+
+def meant(name: str, known: Iterable[str], all_of_them: str) -> str:
+    """What to say to a name that is none of `known`: the nearest, or `all_of_them` and the list."""
+    names = list(known)
+    near = difflib.get_close_matches(name, names, 1)
+    return f"did you mean {near[0]!r}?" if near else f"{all_of_them}: {', '.join(names)}"
 
 
 class _Reader:
@@ -167,10 +174,8 @@ class _Reader:
         return str(node.value)
 
     def _unknown(self, name: str, known: tuple[str, ...], node: yaml.Node, key: str) -> SchemaError:
-        near = difflib.get_close_matches(name, known, 1)
-        mend = f"did you mean {near[0]!r}?" if near else f"valid keys: {', '.join(known)}"
         where = f"{key}.{name}".lstrip(".")
-        return self._error(node, f"unknown key {where!r}", mend)
+        return self._error(node, f"unknown key {where!r}", meant(name, known, "valid keys"))
 
     def _error(self, node: yaml.Node, what: str, mend: str = "") -> SchemaError:
         return _error(self._file, _line(node), what, mend)

@@ -14,6 +14,8 @@ from airesearch.agents.sandbox.bubblewrap import fault
 from test_sandbox_lab import without_bubblewrap
 from toys import TASK, airesearch, git, repository, toy_files
 
+needs_bubblewrap = pytest.mark.skipif(bool(fault()), reason=f"no bubblewrap here: {fault()}")
+
 EVALUATE = """\
 import base64, json, os, zlib
 answers = open("private/answers.txt").read().split()

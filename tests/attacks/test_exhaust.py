@@ -3,8 +3,7 @@
 from pathlib import Path
 
 import pytest
-from airesearch.agents.sandbox.bubblewrap import fault
-from attacked import Attack, Report, Scene, strike
+from attacked import Attack, Report, Scene, needs_bubblewrap, strike
 
 END = "honest()\n"
 MEMORY = ("T4", "runner", "memory", "over the 200 MB allowed")
@@ -142,7 +141,7 @@ PROCESSES = {
         "for _ in range(1100):\n    if os.fork() == 0: time.sleep(5); os._exit(0)\ntime.sleep(5)\n",
     ),
 }
-pytestmark = pytest.mark.skipif(bool(fault()), reason=f"no bubblewrap here: {fault()}")
+pytestmark = needs_bubblewrap
 
 
 @pytest.fixture(scope="module")

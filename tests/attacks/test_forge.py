@@ -10,8 +10,7 @@ from pathlib import Path
 import push_on_nodes
 import push_on_trunk
 import pytest
-from airesearch.agents.sandbox.bubblewrap import fault
-from attacked import Attack, Report, Scene, strike
+from attacked import Attack, Report, Scene, needs_bubblewrap, strike
 from pushes import World, new_world
 from toys import airesearch, git
 
@@ -237,13 +236,13 @@ def test_words_forged_nothing(words: Scene) -> None:
     words.check_the_run_went_on()
 
 
-@pytest.mark.skipif(bool(fault()), reason=f"no bubblewrap here: {fault()}")
+@needs_bubblewrap
 @pytest.mark.parametrize("name", FOLDERS)
 def test_agent_speaks_for_itself(desks: Scene, name: str, stopped: Report) -> None:
     stopped("T5", FOLDERS[name].gate, desks.check(name).seconds)
 
 
-@pytest.mark.skipif(bool(fault()), reason=f"no bubblewrap here: {fault()}")
+@needs_bubblewrap
 def test_agents_forged_nothing(desks: Scene) -> None:
     check_authors(desks, "coder")
     desks.check_the_run_went_on()

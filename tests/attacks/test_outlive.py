@@ -4,8 +4,7 @@ import os
 
 import psutil
 import pytest
-from airesearch.agents.sandbox.bubblewrap import fault
-from attacked import Attack, Report, Scene, strike
+from attacked import Attack, Report, Scene, needs_bubblewrap, strike
 
 MARK = "airesearch-attack-that-outlives"
 NAP = f"nap = [sys.executable, '-c', 'import time; time.sleep(120)', '{MARK}']\n"
@@ -79,7 +78,7 @@ ATTACKS: dict[str, Attack] = {
     ),
     "a zombie left": Attack(*ENDED, f"{END}if os.fork() == 0: os._exit(0)\ntime.sleep(0.1)\n"),
 }
-pytestmark = pytest.mark.skipif(bool(fault()), reason=f"no bubblewrap here: {fault()}")
+pytestmark = needs_bubblewrap
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from airesearch.agents.sandbox.bubblewrap import fault
-from attacked import Attack, Report, Scene, strike
+from attacked import Attack, Report, Scene, needs_bubblewrap, strike
 from earning import CANDIDATES
 from toys import git
 
@@ -18,7 +17,7 @@ AGAIN = {
         "T3", "runner", "duplicate", "same candidate as node 1", LUCK
     ),
 }
-pytestmark = pytest.mark.skipif(bool(fault()), reason=f"no bubblewrap here: {fault()}")
+pytestmark = needs_bubblewrap
 
 
 @pytest.fixture(scope="module")

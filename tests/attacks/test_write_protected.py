@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import pytest
-from airesearch.agents.sandbox.bubblewrap import fault
-from attacked import MEANS, Report, Scene, held_by, strike
+from attacked import MEANS, Report, Scene, held_by, needs_bubblewrap, strike
 from toys import git
 from writing import CANDIDATES, CHECKOUT, FOLDERS, PROPOSALS
 
 PROTECTED = ("evaluate.py", "airesearch.yaml", "private", "edits.yaml")
-bwrap_only = pytest.mark.skipif(bool(fault()), reason=f"no bubblewrap here: {fault()}")
 
 
 @pytest.fixture(scope="module")
@@ -51,20 +49,20 @@ def test_refused_proposals_change_nothing(proposals: Scene) -> None:
     proposals.check_the_run_went_on()
 
 
-@bwrap_only
+@needs_bubblewrap
 @pytest.mark.parametrize("name", FOLDERS)
 def test_agent_is_refused(desks: Scene, name: str, stopped: Report) -> None:
     attack = FOLDERS[name]
     stopped(attack.threat, attack.gate, desks.check(name).seconds)
 
 
-@bwrap_only
+@needs_bubblewrap
 def test_agents_changed_nothing(desks: Scene) -> None:
     check_what_is_protected(desks)
     desks.check_the_run_went_on()
 
 
-@bwrap_only
+@needs_bubblewrap
 def test_agent_does_not_write_in_the_labs_checkout(tmp_path: Path, stopped: Report) -> None:
     scene = strike(tmp_path / "lab", CHECKOUT, by_folder=True)
     (attack,) = CHECKOUT.values()
