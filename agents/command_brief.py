@@ -10,6 +10,7 @@ from .brief import Brief, Past
 
 _LAST, _BEST = 20, 5
 _PATHS_LISTED = 200
+_LONGEST_REASON = 120
 _ASKED = {
     Operator.DRAFT: "Write a new approach.",
     Operator.IMPROVE: "Improve on the code that lies here.",
@@ -68,7 +69,7 @@ def _rules(task: Task, desk: Desk) -> str:
 
 def _lineage(brief: Brief) -> str:
     last = brief.past[-_LAST:]
-    lines = ["## What was tried", "", "| node | status | score |", "|---|---|---|"]
+    lines = ["## What was tried", "", "| node | status | score | why |", "|---|---|---|---|"]
     lines += [_row(past) for past in (*_best(brief.past, brief.goal, last), *last)]
     return "\n".join(lines)
 
@@ -84,4 +85,5 @@ def _best(past: Sequence[Past], goal: Goal, listed: Sequence[Past]) -> list[Past
 
 def _row(past: Past) -> str:
     score = "" if past.score is None else f"{past.score:.6g}"
-    return f"| {past.node} | {past.status} | {score} |"
+    why = one_line(past.reason, _LONGEST_REASON).replace("|", "\\|")
+    return f"| {past.node} | {past.status} | {score} | {why} |"

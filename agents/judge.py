@@ -1,53 +1,79 @@
 """The judge: a node's trials against the incumbent's, and the promotion that follows."""
 
-from ..gitlab.facts import Improvement, Metric, Status, Verdict
+from dataclasses import replace
+
+from ..gitlab.facts import Improvement, Metric, Verdict
 from ..gitlab.records import Judge, Promote
 from ..gitlab.refs import node_branch
-from ..gitlab.tree import Node
+from ..gitlab.tree import Node, means
 from ..policies.guard import no_change_policy
-from ..policies.promotion import Ruling, failed, weigh
+from ..policies.ledger import share
+from ..policies.noise import estimate
+from ..policies.promotion import Ruling, decide
+from ..policies.replication import ESTIMATE
 from .campaign import Campaign
+from .holdout import look
 
 _NAME = "judge"
 
 
-def judge(campaign: Campaign, node: Node) -> Node:
+def rule(campaign: Campaign, node: Node) -> Ruling | None:
+    """The ruling that the node's trials allow; None where they ask for another."""
+    tree, standard = campaign.tree, campaign.standard
+    rival = None if tree.incumbent is None else tree.incumbent.trials
+    error = share(tree, node, standard.confidence)
+    return decide(standard, node.trials, rival, campaign.noise, error)
+
+
+def judge(campaign: Campaign, node: Node, ruling: Ruling) -> Node:
     """The node with a verdict against the present incumbent on its branch."""
-    ruling = _ruling(campaign, node)
     incumbent = campaign.tree.incumbent
+    is_blind = campaign.standard.is_single or ruling.verdict is Verdict.FAIL
     record = Judge(
         agent=_NAME,
         subject=f"{ruling.verdict}, {ruling.reason}",
         node=node.id,
         parent_node=node.parents,
         verdict=ruling.verdict,
-        metric=_metrics(node),
+        metric=() if ruling.verdict is Verdict.FAIL else means(node.trials),
         incumbent=None if incumbent is None else incumbent.id,
         delta=ruling.delta,
         evidence=ruling.evidence,
+        noise=None if is_blind else campaign.noise,
+        error_spent=ruling.error_spent,
         reason=ruling.reason,
     )
     tree = campaign.lab.tree_of(node.tip)
     check = no_change_policy(_NAME).check
     tip = campaign.lab.commit(node_branch(node.id), record, tree, [node.tip], check=check)
-    return Node(tip, node.onto, node.proposed, node.propose, node.trials, record)
+    return replace(node, tip=tip, judged=record, weighed=len(node.trials))
+
+
+def is_estimated(campaign: Campaign, node: Node) -> bool:
+    """Whether a kept node has enough trials that did not select it."""
+    if not node.parents or campaign.standard.is_single or not campaign.noise.sd:
+        return True
+    return len(node.trials) - node.weighed >= ESTIMATE
 
 
 def promote(campaign: Campaign, node: Node) -> None:
     """Merge a kept node into the trunk: two parents, the node's tree object for object."""
     objective, root = campaign.task.objective, campaign.tree.root
-    value = campaign.value(node)
-    assert value is not None, "only a measured node is kept"
-    first = None if root is None or root.id == node.id else campaign.value(root)
+    assert node.judged is not None, "only a kept node is promoted"
+    found = estimate(node.estimating, objective.metric, node.judged.noise)
+    assert found is not None, "only a measured node is kept"
+    start = None if root is None or root.id == node.id else campaign.value(root)
     record = Promote(
         agent=_NAME,
-        subject=f"promote node {node.id}, {objective.metric} {value:.6g}",
+        subject=f"promote node {node.id}, {objective.metric} {found.value:.6g}",
         body=node.propose.subject,
         node=node.id,
         parent_node=node.parents,
-        metric=_metrics(node),
-        baseline=None if first is None else Metric(objective.metric, first),
-        improvement=None if first is None else Improvement.between(first, value),
+        metric=node.metrics,
+        evidence=str(found),
+        holdout=look(campaign, node),
+        baseline=None if start is None else Metric(objective.metric, start),
+        improvement=None if start is None else Improvement.between(start, found.value),
     )
     campaign.lab.commit(
         campaign.lab.trunk,
@@ -56,23 +82,3 @@ def promote(campaign: Campaign, node: Node) -> None:
         [campaign.tree.trunk, node.tip],
         check=no_change_policy(_NAME).check,
     )
-
-
-def _ruling(campaign: Campaign, node: Node) -> Ruling:
-    value = campaign.value(node)
-    if value is None:
-        return failed(node.status or Status.LOST, node.reason)
-    objective, effect = campaign.task.objective, campaign.task.promotion.min_effect
-    best = campaign.value(campaign.tree.incumbent)
-    return weigh(objective.metric, objective.goal, effect, value, best)
-
-
-def _metrics(node: Node) -> tuple[Metric, ...]:
-    return node.trials[-1].metric if node.status is Status.OK else ()
-
-
-def pending(campaign: Campaign) -> tuple[Node, ...]:
-    """The nodes that were kept and not promoted: a worker died between the two."""
-    promoted = {promotion.node for promotion in campaign.tree.promotions}
-    nodes = campaign.tree.rooted.values()
-    return tuple(n for n in nodes if n.verdict is Verdict.KEEP and n.id not in promoted)

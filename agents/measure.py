@@ -4,30 +4,36 @@ import json
 import shutil
 import sys
 import warnings
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from ..gitlab.change import compare
 from ..gitlab.facts import Status, Trial
 from ..gitlab.records import Measure
 from ..gitlab.refs import node_branch
-from ..gitlab.tree import Node
+from ..gitlab.tree import Node, SearchTree
 from ..gitlab.trees import edit, read
 from ..policies.guard import FAILED, REFUSED, runner_policy
 from .campaign import Campaign
 from .endings import Outcome
 from .environment import find_command
+from .machine import slots_for
+from .process import listening
+from .program import same_program
 from .runner import Job
 
 _NOT_ANSWERS = (Status.CANCELLED, Status.LOST, Status.DENIED, Status.DUPLICATE)
+_LINE_COUNTS = {"code_lines", "diff_lines"}
 _LARGEST_SOURCE = 1 << 20
 
 
-def measure(campaign: Campaign, node: Node) -> Node:
-    """The node with its next trial recorded on its branch."""
-    trial = Trial(node.id, len(node.trials) + 1)
+def measure(campaign: Campaign, node: Node, replicate: int) -> Node:
+    """The node with a trial on the seed of `replicate` recorded on its branch."""
+    trial = Trial(node.id, replicate)
     seed = campaign.seed(trial.replicate)
-    outcome = _without_running(campaign, node, seed) or campaign.runner.run(
-        _job(campaign, node, trial, seed)
+    outcome = _without_running(campaign, node, seed) or _run(
+        campaign, job_of(campaign, node, trial, seed)
     )
     environment = campaign.lab.blob(campaign.runner.environment)
     record = _record(campaign, node, trial, seed, outcome, str(environment.oid))
@@ -42,10 +48,22 @@ def measure(campaign: Campaign, node: Node) -> Node:
     )
     check = runner_policy().check
     tip = campaign.lab.commit(node_branch(node.id), record, tree, [node.tip], check=check)
-    return Node(tip, node.onto, node.proposed, node.propose, (*node.trials, record))
+    return replace(node, tip=tip, trials=(*node.trials, record))
 
 
-def _job(campaign: Campaign, node: Node, trial: Trial, seed: int) -> Job:
+def _run(campaign: Campaign, job: Job) -> Outcome:
+    """The trial, once this machine has room for it."""
+    slots = slots_for(campaign.lab, campaign.task)
+    if slots is None:
+        return campaign.runner.run(job)
+    with ExitStack() as taken:
+        with listening():
+            slot = taken.enter_context(slots.take(alone=campaign.task.is_timing))
+        return campaign.runner.run(replace(job, gpu=slot.gpu))
+
+
+def job_of(campaign: Campaign, node: Node, trial: Trial, seed: int) -> Job:
+    """What is run for a trial of `node`."""
     # Made anew, not looked up: no commit holds these trees, so a clone or `git gc` may lack them.
     lab = campaign.lab
     candidate = lab.candidate(lab.tree_of(node.proposed))
@@ -69,21 +87,58 @@ def _without_running(campaign: Campaign, node: Node, seed: int) -> Outcome | Non
 
 
 def _duplicate(campaign: Campaign, node: Node, seed: int) -> Outcome | None:
+    """What an earlier node got for the same. Only a first trial: replicates are there to differ."""
+    if node.trials:
+        return None
     metric = campaign.task.objective.metric
-    for other in campaign.tree.nodes.values():
-        same = (other.propose.candidate, other.propose.protocol) == (
-            node.propose.candidate,
-            node.propose.protocol,
-        )
-        if not same or other.id >= node.id:
-            continue
-        for trial in other.trials:
-            if trial.seed == seed and trial.status not in _NOT_ANSWERS:
-                value = other.value(metric)
-                shown = "" if value is None else f", {metric}={value:.6g}"
-                was = f"same candidate as node {other.id}, which was {trial.status}{shown}"
-                return Outcome(Status.DUPLICATE, was)
+    for other in _alike(campaign.tree, node):
+        answers = (t for t in other.trials if t.seed == seed and t.status not in _NOT_ANSWERS)
+        answer = next(answers, None)
+        if answer is not None and (same := _same(campaign, node, other)):
+            value = other.value(metric)
+            shown = "" if value is None else f", {metric}={value:.6g}"
+            return Outcome(Status.DUPLICATE, f"{same}, which was {answer.status}{shown}")
     return None
+
+
+def _alike(tree: SearchTree, node: Node) -> list[Node]:
+    """The older nodes that were tried under the same protocol and may be the same."""
+    propose = node.propose
+    found = {*tree.ordered(by_candidate).of(propose.protocol, propose.candidate)}
+    if propose.program is not None:
+        found.update(tree.ordered(by_program).of(propose.protocol, propose.program))
+    return [tree.nodes[other] for other in sorted(found) if other < node.id]
+
+
+def by_candidate(tree: SearchTree, node: Node) -> tuple[str, str] | None:
+    """Groups the nodes that can answer for others by their rules and what was measured."""
+    return (node.propose.protocol, node.propose.candidate) if _has_answer(node) else None
+
+
+def by_program(tree: SearchTree, node: Node) -> tuple[str, str] | None:
+    """The same by program."""
+    program = node.propose.program
+    return None if program is None or not _has_answer(node) else (node.propose.protocol, program)
+
+
+def _has_answer(node: Node) -> bool:
+    return any(trial.status not in _NOT_ANSWERS for trial in node.trials)
+
+
+def _same(campaign: Campaign, node: Node, other: Node) -> str:
+    """In what two nodes are the same; empty where they are not."""
+    if node.propose.candidate == other.propose.candidate:
+        return f"same candidate as node {other.id}"
+    # Comments and formatting are what these two count.
+    if node.propose.program is None or _LINE_COUNTS & set(campaign.task.metrics):
+        return ""
+    if node.propose.program != other.propose.program:
+        return ""
+    lab = campaign.lab
+    # The trailers only say where to look: what is pulled in may say anything.
+    if not same_program(lab, lab.tree_of(other.proposed), lab.tree_of(node.proposed)):
+        return ""
+    return f"same program as node {other.id} (formatting and comments aside)"
 
 
 def _invalid(campaign: Campaign, node: Node) -> Outcome | None:

@@ -12,6 +12,8 @@ from ..policies.task import Constraint, Task
 from .outputs import BadOutput, read_regular
 
 _LARGEST_METRICS_FILE = 1 << 20
+_LARGEST = 1e150
+"""A metric's size at most, so that squares of differences are numbers."""
 
 
 class BadScore(Exception):
@@ -96,6 +98,8 @@ def _number(name: str, value: Any) -> float:
         number = math.inf
     if not math.isfinite(number):
         raise BadScore(Status.METRIC, f"{name} is {number}")
+    if abs(number) > _LARGEST:
+        raise BadScore(Status.METRIC, f"{name} is {number:g}, beyond what can be compared")
     return number
 
 

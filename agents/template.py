@@ -36,6 +36,7 @@ def render(settings: Settings) -> bytes:
         ("outputs", list(settings.outputs), "the files that pass from candidate to evaluator"),
         ("editable", list(settings.editable), "what agents may change, in gitignore syntax"),
         ("budget", {"trials": 200, "trial_seconds": 600}, "for the campaign, and for one trial"),
+        ("promotion", {"min_effect": 0.0}, "the smallest gain that counts, once it is proven"),
         ("team", {"tuner": {"backend": "tuner"}}, "who proposes"),
     ]
     # JSON is YAML, and it quotes whatever a command or a pattern may hold.

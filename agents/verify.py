@@ -9,15 +9,18 @@ from typing import get_args
 from ..gitlab.audit.audit import Progress, Report, audit
 from ..gitlab.audit.place import Place
 from ..gitlab.audit.values import Change as Audited
-from ..gitlab.audit.values import Edit, ReadFile, Terms, Trials
+from ..gitlab.audit.values import Edit, ReadFile, Terms
 from ..gitlab.change import Change, PathChange
 from ..gitlab.errors import AiresearchError
-from ..gitlab.facts import Status
 from ..policies.agent_policy import AgentPolicy, parse_policy, policy_file
 from ..policies.guard import Policy, proposer_policy
-from ..policies.promotion import Ruling, failed, weigh
+from ..policies.ledger import part
+from ..policies.noise import estimate
+from ..policies.promotion import decide, standard_of
+from ..policies.replication import ESTIMATE, may_follow
 from ..policies.task import BUILT_IN, FILE, Task, load_task
 from .permits import shipped_policy
+from .program import syntax
 from .runner import Runner
 from .sandbox.choice import Kind
 from .score import BadScore, require
@@ -50,8 +53,14 @@ def terms(read: ReadFile) -> Terms:
         executors=frozenset([Runner.executor]),
         sandboxes=frozenset(get_args(Kind) if task.sandbox == "auto" else ["none"]),
         against=partial(_against, task, _permits(task, read)),
+        syntax=_syntax,
         misses=partial(_misses, task),
-        rule=partial(_rule, task),
+        rule=partial(decide, standard_of(task)),
+        share=lambda place: part(place, task.promotion.confidence),
+        estimate=lambda trials, noise: str(estimate(trials, task.objective.metric, noise)),
+        estimated=0 if task.promotion.replicates == 1 else ESTIMATE,
+        may_follow=partial(may_follow, timing=task.is_timing),
+        is_sealed=task.holdout is not None,
     )
 
 
@@ -112,16 +121,7 @@ def _misses(task: Task, values: Mapping[str, float]) -> str:
     return ""
 
 
-def _rule(task: Task, trials: Trials, rival: Trials | None) -> Ruling:
-    last, metric = trials[-1], task.objective.metric
-    value = _value(trials, metric)
-    if value is None:
-        return failed(last.status, last.reason or "")
-    best = None if rival is None else _value(rival, metric)
-    return weigh(metric, task.objective.goal, task.promotion.min_effect, value, best)
-
-
-def _value(trials: Trials, metric: str) -> float | None:
-    if not trials or trials[-1].status is not Status.OK:
-        return None
-    return next((m.value for m in trials[-1].metric if m.name == metric), None)
+@lru_cache(maxsize=4096)
+def _syntax(source: bytes) -> str:
+    # Half of what is asked is the base's own files, again and again.
+    return syntax(source)

@@ -83,6 +83,34 @@ class Signed(float):
 
 
 @dataclass(frozen=True)
+class Noise:
+    """The standard deviation between trials of one candidate: `0.0041, 12 degrees of freedom`."""
+
+    sd: float
+    freedom: int
+    """How many replicates it rests on, beyond the first of each candidate."""
+
+    def __str__(self) -> str:
+        return f"{self.sd!r}, {self.freedom} degrees of freedom"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        sd, _, freedom = text.partition(", ")
+        return cls(float(sd), int(freedom.removesuffix(" degrees of freedom")))
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval, for people: `[-0.0049, -0.0012]`."""
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"[{self.low:.3g}, {self.high:.3g}]"
+
+
+@dataclass(frozen=True)
 class Trial:
     """One run of a node: `42.1` is node 42, first replicate. Replicates count from 1."""
 

@@ -13,7 +13,7 @@ from types import UnionType
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 from .errors import RecordError
-from .facts import Diff, Improvement, Metric, Operator, Signed, Status, Trial, Verdict
+from .facts import Diff, Improvement, Metric, Noise, Operator, Signed, Status, Trial, Verdict
 from .text import one_line, prose
 
 _SUBJECT_LIMIT = 72
@@ -72,6 +72,7 @@ class Propose(Record):
     diff: Diff
     diff_path: tuple[str, ...] = ()
     candidate: str
+    program: str | None = None
     protocol: str
 
 
@@ -108,16 +109,20 @@ class Judge(Record):
     incumbent: int | None = None
     delta: Signed | None = None
     evidence: str
+    noise: Noise | None = None
+    error_spent: float | None = None
     reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Promote(Record):
-    """Trunk took a node's tree."""
+    """Trunk took a node's tree; `evidence` is what its metrics rest on."""
 
     action = Action.PROMOTE
     parent_node: tuple[int, ...] = ()
     metric: tuple[Metric, ...] = ()
+    evidence: str | None = None
+    holdout: Metric | None = None
     baseline: Metric | None = None
     improvement: Improvement | None = None
 

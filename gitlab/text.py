@@ -7,11 +7,14 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _DIVIDER = re.compile(r"^(?=---|# -{24} >8 -{24})", re.MULTILINE)
 _LONGEST_VALUE = 1000
 _ESCAPES = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
-_UNSAFE = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029"\\\\\ud800-\udfff]')
+# White space that a line would fold is escaped too, which git leaves as it is.
+_UNSAFE = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029"\\\\\ud800-\udfff]|[^\\S ]|(?<= ) ')
 
 
 def one_line(text: str, limit: int = _LONGEST_VALUE) -> str:
     """`text` on one line of at most `limit` characters, white space folded, nothing unprintable."""
+    if len(text) <= limit and text.isprintable() and "  " not in text and text == text.strip():
+        return text  # as nearly every value of a record is, and a lab has millions
     line = " ".join(_CONTROL.sub(" ", text).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 

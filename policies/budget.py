@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..gitlab.tree import SearchTree
+from ..gitlab.tree import Node, SearchTree
 from .task import Task
 
 _SECONDS_PER_HOUR = 3600
@@ -18,15 +18,26 @@ class Spent:
 
 def spent(tree: SearchTree) -> Spent:
     """Every recorded trial counts, whatever its outcome and its base."""
-    trials = [trial for node in tree.nodes.values() for trial in node.trials]
-    return Spent(len(trials), sum(trial.duration for trial in trials) / _SECONDS_PER_HOUR)
+    return Spent(round(tree.total(trials_of)), tree.total(seconds_of) / _SECONDS_PER_HOUR)
 
 
-def why_stop(task: Task, tree: SearchTree) -> str:
-    """A sentence that says why the campaign is over, or nothing while it is not."""
+def trials_of(tree: SearchTree, node: Node) -> float:
+    """How many trials a node has."""
+    return len(node.trials)
+
+
+def seconds_of(tree: SearchTree, node: Node) -> float:
+    """How long they took."""
+    return sum(trial.duration for trial in node.trials)
+
+
+def why_stop(task: Task, tree: SearchTree, more: int) -> str:
+    """A sentence that says why `more` trials cannot follow, or nothing where they can."""
     used, budget = spent(tree), task.budget
     if budget.trials is not None and used.trials >= budget.trials:
         return f"the budget of {budget.trials} trials is spent"
+    if budget.trials is not None and used.trials + more > budget.trials:
+        return f"{budget.trials - used.trials} of the budget's {budget.trials} trials are left"
     if budget.hours is not None and used.hours >= budget.hours:
         return f"the budget of {budget.hours:g} hours of trials is spent"
     best = None if tree.incumbent is None else tree.incumbent.value(task.objective.metric)

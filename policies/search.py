@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
 
 from ..gitlab.facts import Goal, Operator, Status, Verdict
@@ -38,8 +39,7 @@ def greedy(tree: SearchTree, aim: Aim, rng: Random) -> Expansion:
     """Improve the incumbent; where nothing runs yet, repair the newest node."""
     if tree.incumbent is not None:
         return Expansion(tree.incumbent, Operator.IMPROVE)
-    grown = (node for node in tree.rooted.values() if _is_grown(node))
-    return Expansion(max(grown, key=lambda node: node.id), Operator.DEBUG)
+    return Expansion(tree.nodes[tree.ordered(_grown)[-1]], Operator.DEBUG)
 
 
 def tree_search(tree: SearchTree, aim: Aim, rng: Random) -> Expansion:
@@ -50,12 +50,12 @@ def tree_search(tree: SearchTree, aim: Aim, rng: Random) -> Expansion:
     """
     if tree.incumbent is None:
         return greedy(tree, aim, rng)
-    failed = [node for node in tree.rooted.values() if _can_debug(tree, node)]
-    if aim.repairs and failed and rng.random() < _DEBUG_CHANCE:
-        return Expansion(rng.choice(failed), Operator.DEBUG)
+    failed = tree.ordered(failed_leaf) if aim.repairs else ()
+    if failed and rng.random() < _DEBUG_CHANCE:
+        return Expansion(tree.nodes[rng.choice(failed)], Operator.DEBUG)
     if rng.random() < _EXPLORE_CHANCE:
-        ranked = _ranked(tree, aim)[:_EXPLORE_AMONG]
-        return Expansion(rng.choice(ranked), Operator.IMPROVE)
+        best = tree.ordered(Rank(aim.metric, aim.goal))[:_EXPLORE_AMONG]
+        return Expansion(tree.nodes[rng.choice(best)], Operator.IMPROVE)
     return Expansion(tree.incumbent, Operator.IMPROVE)
 
 
@@ -68,20 +68,34 @@ def _is_grown(node: Node) -> bool:
     return not node.parents or node.propose.diff.files > 0
 
 
-def _ranked(tree: SearchTree, aim: Aim) -> list[Node]:
-    sign = 1 if aim.goal == "minimize" else -1
-    scored = [
-        (sign * value, node.id, node)
-        for node in tree.rooted.values()
-        if node.verdict in (Verdict.KEEP, Verdict.DISCARD)
-        and (value := node.value(aim.metric)) is not None
-    ]
-    return [node for _, _, node in sorted(scored, key=lambda item: item[:2])]
+def _grown(tree: SearchTree, node: Node) -> tuple[()] | None:
+    return () if node.id in tree.rooted and _is_grown(node) else None
 
 
-def _can_debug(tree: SearchTree, node: Node) -> bool:
-    if node.status not in _CODE_FAILED or node.id in tree.children or not _is_grown(node):
-        return False
-    path = tree.lineage(node.id)[::-1]
-    depth = next((i for i, n in enumerate(path) if n.propose.operator != Operator.DEBUG), len(path))
-    return depth < _DEBUG_DEPTH
+@dataclass(frozen=True)
+class Rank:
+    """Orders the nodes that may be improved, the best first."""
+
+    metric: str
+    goal: Goal
+
+    def __call__(self, tree: SearchTree, node: Node) -> tuple[float] | None:
+        if node.id not in tree.rooted or node.verdict not in (Verdict.KEEP, Verdict.DISCARD):
+            return None
+        value = node.value(self.metric)
+        if value is None:
+            return None
+        return (value if self.goal == "minimize" else -value,)
+
+
+def failed_leaf(tree: SearchTree, node: Node) -> tuple[()] | None:
+    """Picks what is worth a repair: code that failed, that nobody went on from nor often mended."""
+    if node.id not in tree.rooted or node.status not in _CODE_FAILED:
+        return None
+    if node.id in tree.children or not _is_grown(node):
+        return None
+    path = list(islice(tree.ancestors(node), _DEBUG_DEPTH))
+    is_hopeless = len(path) == _DEBUG_DEPTH and all(
+        one.propose.operator is Operator.DEBUG for one in path
+    )
+    return None if is_hopeless else ()

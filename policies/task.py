@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from ..gitlab.facts import Goal
@@ -25,6 +26,9 @@ class Objective:
     """A value that is good enough: the run ends there."""
     pattern: str | None = None
     """A regular expression whose first group is the score on stdout; only without `evaluate`."""
+    timing: bool = False
+    """Whether the machine's load moves the metric, as it does `train_seconds`: the two sides of a
+    comparison are then run one after the other, and nothing measured earlier is compared with."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +60,39 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Resources:
+    """What one trial takes of a machine; trials beside each other never take more than there is."""
+
+    cpus: int = 1
+    """Processors a trial keeps busy."""
+    gpus: tuple[str, ...] = ()
+    """The machine's GPUs, by number or name: a trial has one, as CUDA_VISIBLE_DEVICES."""
+
+
+@dataclass(frozen=True)
 class Promotion:
     """When a candidate replaces the incumbent."""
 
+    confidence: float = 0.95
+    """The chance that a whole campaign promotes nothing that is no better."""
     min_effect: float = 0.0
     """The smallest gain in the objective that counts as better."""
+    replicates: int = 30
+    """Trials at most for a candidate worth it, on as many seeds; 1 trusts a single trial."""
+    simpler: float | None = None
+    """How much worse a candidate with fewer code lines may be; without it, not even as good."""
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """A sealed second opinion on what is promoted, from other data; no agent is told of it."""
+
+    evaluate: str
+    """The command that scores, run like the task's `evaluate`."""
+    metric: str
+    """The metric it writes."""
+    looks: int = 20
+    """Promotions that are looked at, counted from the last change a person made to the trunk."""
 
 
 @dataclass(frozen=True)
@@ -107,19 +139,30 @@ class Task:
     devices: tuple[str, ...] = ()
     """Devices trials may use, as `/dev/nvidia0`."""
     budget: Budget = Budget()
+    resources: Resources | None = None
+    """Without it as many trials run at a time as there are workers."""
     promotion: Promotion = Promotion()
+    holdout: Holdout | None = None
     search: Search = Search()
     team: dict[str, Member] = field(default_factory=lambda: {"tuner": Member("tuner")})
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics the task speaks of, the objective first."""
-        return tuple(dict.fromkeys([self.objective.metric, *(c.metric for c in self.constraints)]))
+        wanted = [self.objective.metric, *(c.metric for c in self.constraints)]
+        return tuple(dict.fromkeys([*wanted, *self._counted]))
+
+    @property
+    def is_timing(self) -> bool:
+        """Whether the machine's load moves the objective."""
+        return self.objective.timing or self.objective.metric == "train_seconds"
 
     @property
     def evaluator_files(self) -> tuple[str, ...]:
-        """The files that `evaluate` names, and those listed as protected; some may not exist."""
-        return tuple(dict.fromkeys([*rules.files_in(self.evaluate or ""), *self._listed]))
+        """The files that either evaluator's command names, and those listed as protected."""
+        sealed = "" if self.holdout is None else self.holdout.evaluate
+        commands = [*rules.files_in(self.evaluate or ""), *rules.files_in(sealed)]
+        return tuple(dict.fromkeys([*commands, *self._listed]))
 
     @property
     def protected_paths(self) -> tuple[str, ...]:
@@ -128,10 +171,15 @@ class Task:
         return tuple(dict.fromkeys([FILE, "policies", "private", *self.evaluator_files, *scripts]))
 
     @property
+    def _counted(self) -> tuple[str, ...]:
+        return ("code_lines",) if self.promotion.simpler is not None else ()
+
+    @property
     def _listed(self) -> tuple[str, ...]:
         return tuple(rules.plain(path) for path in self.protected)
 
 
+@lru_cache(maxsize=4)
 def parse_task(source: str | bytes) -> Task:
     """The task that `source` describes. Raises SchemaError with line and mend where it does not."""
     document = load_document(Task, source, FILE)
@@ -150,12 +198,22 @@ def _problems(task: Task) -> Iterator[rules.Problem]:
     yield from rules.command("candidate", task.candidate)
     if task.evaluate is not None:
         yield from rules.command("evaluate", task.evaluate)
+    if task.holdout is not None:
+        yield from rules.command("holdout.evaluate", task.holdout.evaluate)
+        yield from rules.metric("holdout.metric", task.holdout.metric, None)
+        yield from rules.limit("holdout.looks", task.holdout.looks)
     yield from _score_problems(task)
     for place, bound in enumerate(task.constraints):
         yield from rules.bounds(f"constraints[{place}]", bound.metric, bound.min, bound.max)
     for limit in task.budget.__dataclass_fields__:
         yield from rules.limit(f"budget.{limit}", getattr(task.budget, limit))
+    if task.resources is not None:
+        yield from rules.limit("resources.cpus", task.resources.cpus)
+        yield from rules.gpus("resources.gpus", task.resources.gpus)
     yield from rules.effect("promotion.min_effect", task.promotion.min_effect)
+    yield from rules.effect("promotion.simpler", task.promotion.simpler or 0.0)
+    yield from rules.confidence("promotion.confidence", task.promotion.confidence)
+    yield from rules.replicates("promotion.replicates", task.promotion.replicates)
     yield from rules.patterns("editable", task.editable)
     yield from rules.paths("protected", task.protected)
     yield from rules.paths("outputs", task.outputs)

@@ -14,6 +14,8 @@ _OURS = ("airesearch", "runner", "judge")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 # Thirty years of seconds; in MiB, less than the kernel's largest file size in bytes.
 _LARGEST_LIMIT = 10**9
+_LEAST_REPLICATES, _MOST_REPLICATES = 12, 200
+_GPU = re.compile(r"[0-9]{1,3}|(?:GPU|MIG)-[0-9A-Za-z/-]{1,80}")
 _GROUP_MEND = "write one group around the number, as in 'val_error: ([-+.eE0-9]+)'"
 _PRODUCE_MEND = (
     "add `evaluate: python evaluate.py` (it writes a JSON object to $AIRESEARCH_METRICS), or "
@@ -100,6 +102,32 @@ def effect(key: str, value: float) -> Iterator[Problem]:
     """A gain is not negative."""
     if value < 0:
         yield Problem(key, f"{key} is {value}", "give zero or more")
+
+
+def gpus(key: str, names: tuple[str, ...]) -> Iterator[Problem]:
+    """Each GPU is named once, by what CUDA_VISIBLE_DEVICES takes for one."""
+    for place, name in enumerate(names):
+        if not _GPU.fullmatch(name):
+            mend = "name it as nvidia-smi -L does: 0, or GPU-8f6a..."
+            yield Problem(f"{key}[{place}]", f"{name!r} is no GPU", mend)
+    if len(set(names)) != len(names):
+        yield Problem(key, f"{key} names a GPU twice", "name each once")
+
+
+def confidence(key: str, value: float) -> Iterator[Problem]:
+    """A confidence is a probability worth the name."""
+    if not 0.5 <= value < 1:
+        yield Problem(key, f"{key} is {value}", "give at least 0.5 and less than 1, as in 0.95")
+
+
+def replicates(key: str, value: int) -> Iterator[Problem]:
+    """There are enough seeds for a claim, or one."""
+    if value != 1 and not _LEAST_REPLICATES <= value <= _MOST_REPLICATES:
+        mend = (
+            f"give {_LEAST_REPLICATES} to {_MOST_REPLICATES} (fewer cannot tell luck from gain), "
+            "or 1 to trust single trials"
+        )
+        yield Problem(key, f"{key} is {value}", mend)
 
 
 def patterns(key: str, given: tuple[str, ...]) -> Iterator[Problem]:

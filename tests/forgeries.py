@@ -58,6 +58,36 @@ def run_twice(forger: Forger) -> str:
     return forger.steps(7)[MEASURE]
 
 
+def program_of(node: int, other: int) -> Callable[[Forger], str]:
+    """A node says it is the program of another."""
+
+    def make(forger: Forger) -> str:
+        claims = (
+            forger.git("log", "-1", "--format=%(trailers:key=Program,valueonly)",
+                       forger.steps(one)[PROPOSE])
+            for one in (node, other)
+        )  # fmt: skip
+        old, new = claims
+        return forger.forge(node, {PROPOSE: lambda raw: raw.say(old, new)})
+
+    return make
+
+
+def never_run(node: int, reason: str) -> Callable[[Forger], str]:
+    """A node that was run says it was answered from the record."""
+
+    def lie(raw: Raw) -> Raw:
+        said = raw.say("Status: ok", f"Status: duplicate\nReason: {reason}").message
+        lines = [line for line in said.split("\n") if not line.startswith("Metric: ")]
+        return replace(raw, message="\n".join([f"runner: duplicate, {reason}"[:72], *lines[1:]]))
+
+    def make(forger: Forger) -> str:
+        files = result(forger, node, status="duplicate", reason=reason, metrics={})
+        return forger.forge(node, {MEASURE: lie}, files)
+
+    return make
+
+
 def denied_was_ok(forger: Forger) -> str:
     lie = {MEASURE: lambda raw: raw.say("Status: denied", "Status: ok")}
     return forger.forge(4, lie, result(forger, 4, status="ok"))

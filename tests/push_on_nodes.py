@@ -92,6 +92,11 @@ def wrong_number(world: World) -> list[str]:
     return as_node(world, N4, 9)
 
 
+@attack("its Program says 0000")
+def forged_program(world: World) -> list[str]:
+    return edited(world, 2, "Program: .*", f"Program: {'0' * 64}")
+
+
 @attack("its Metric says {'val_error': 0.001}, and the lab gives")
 def edited_metric(world: World) -> list[str]:
     return edited(world, 1, "Metric: .*", "Metric: val_error=0.001")
@@ -147,7 +152,7 @@ def false_paths(world: World) -> list[str]:
     return edited(world, 2, "Diff-Path: .*", "Diff-Path: README")
 
 
-@attack("its Trial says 4.2, and the lab gives 4.1")
+@attack("its Trial is 4.2, which cannot follow replicates []")
 def skipped_trial(world: World) -> list[str]:
     return edited(world, 1, "Trial: .*", "Trial: 4.2")
 
@@ -157,7 +162,7 @@ def false_environment(world: World) -> list[str]:
     return edited(world, 1, "Environment: .*", f"Environment: {world.at('main:train.py')}")
 
 
-@attack("it keeps a node whose trial ended as crash")
+@attack("it keeps a node of which a trial ended as crash")
 def kept_a_crash(world: World) -> list[str]:
     result = world.lab / ".git" / "r"
     text = git(world.lab, "show", f"{N4}:research/result.json").replace('"ok"', '"crash"')
@@ -190,8 +195,8 @@ def judge_without_measure(world: World) -> list[str]:
     return as_node(world, world.forge(N4, f"{N4}~2", tree=f"{N4}~2^{{tree}}"))
 
 
-@attack("it was never measured")
-def promote_belongs_elsewhere(world: World) -> list[str]:
+@attack("judge without a measure before it")
+def promoted_without_a_measure(world: World) -> list[str]:
     tip = world.forge(N4, f"{N4}~2", tree=f"{N4}~2^{{tree}}")
     return [*as_node(world, tip), *promotion(world, tip, 4)]
 

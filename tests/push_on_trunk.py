@@ -31,12 +31,12 @@ def discarded_promotion(world: World) -> list[str]:
     return promotion(world, "node/000002", 2)
 
 
-@attack("its second parent is not the tip of node/000004")
-def promotion_of_no_tip(world: World) -> list[str]:
+@attack("node 4 was not judged keep")
+def promotion_before_the_verdict(world: World) -> list[str]:
     return [N4, *promotion(world, f"{N4}^", 4)]
 
 
-@attack("its second parent is not the tip of node/000004")
+@attack("its second parent is not on node/000004")
 def promotion_of_no_branch(world: World) -> list[str]:
     return ["main"]
 
@@ -110,9 +110,9 @@ def short_node_name(world: World) -> list[str]:
     return [f"{N4}:refs/heads/node/4"]
 
 
-@attack("refs/airesearch/lease/4 is not pushed here")
+@attack("refs/airesearch/mark is not pushed here")
 def own_refs(world: World) -> list[str]:
-    return ["main^:refs/airesearch/lease/4"]
+    return ["main^:refs/airesearch/mark"]
 
 
 @attack("refs/notes/commits is not pushed here")

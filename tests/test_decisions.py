@@ -4,11 +4,10 @@ from random import Random
 
 import pygit2
 import pytest
-from airesearch.gitlab.facts import Diff, Metric, Operator, Signed, Status, Trial, Verdict
+from airesearch.gitlab.facts import Diff, Metric, Operator, Status, Trial, Verdict
 from airesearch.gitlab.records import Judge, Measure, Promote, Propose
 from airesearch.gitlab.tree import Node, SearchTree
 from airesearch.policies.budget import spent, why_stop
-from airesearch.policies.promotion import weigh
 from airesearch.policies.search import Aim, greedy, tree_search
 from airesearch.policies.task import Budget, Objective, Task
 
@@ -65,12 +64,12 @@ def node(
         **head,  # type: ignore[arg-type]
     )
     onto = BASE if parent is None else pygit2.Oid(hex=f"{parent:040x}")
-    return Node(tip, onto, tip, propose, (trial,), judged)
+    return Node(tip, onto, tip, propose, (trial,), judged, 1)
 
 
 def tree(*nodes: Node, promoted: tuple[int, ...] = (0,)) -> SearchTree:
     merges = tuple(Promote(agent="judge", subject="promote", node=n) for n in promoted)
-    return SearchTree({n.id: n for n in nodes}, BASE, BASE, merges, {}, {})
+    return SearchTree({n.id: n for n in nodes}, BASE, BASE, merges)
 
 
 ROOT = node(0, None, 0.5, Verdict.KEEP, Operator.DRAFT, files=0)
@@ -138,29 +137,6 @@ def test_nodes_of_another_base_are_not_chosen() -> None:
     assert {tree_search(grown, AIM, Random(seed)).parent.id for seed in range(50)} == {0}
 
 
-def test_the_first_result_is_kept() -> None:
-    assert weigh("loss", "minimize", 0.0, 3.0, None).verdict is Verdict.KEEP
-
-
-@pytest.mark.parametrize(
-    ("goal", "value", "best", "effect", "verdict", "said"),
-    [
-        ("minimize", 0.3, 0.4, 0.0, Verdict.KEEP, "improved by 0.1"),
-        ("maximize", 0.5, 0.4, 0.0, Verdict.KEEP, "improved by 0.1"),
-        ("minimize", 0.4, 0.4, 0.0, Verdict.DISCARD, "equal"),
-        ("minimize", 0.5, 0.4, 0.0, Verdict.DISCARD, "0.1 worse"),
-        ("maximize", 0.3, 0.4, 0.0, Verdict.DISCARD, "0.1 worse"),
-        ("minimize", 0.3, 0.4, 0.2, Verdict.DISCARD, "min_effect asks for 0.2"),
-    ],
-)
-def test_weighing(
-    goal: str, value: float, best: float, effect: float, verdict: Verdict, said: str
-) -> None:
-    ruling = weigh("loss", goal, effect, value, best)  # type: ignore[arg-type]
-    assert (ruling.verdict, ruling.delta) == (verdict, Signed(value - best))
-    assert said in ruling.reason
-
-
 def task(**budget: object) -> Task:
     objective = Objective("loss", "minimize", target=0.2)
     return Task("t", objective, "true", ("a",), budget=Budget(**budget))  # type: ignore[arg-type]
@@ -169,9 +145,17 @@ def task(**budget: object) -> Task:
 def test_budget() -> None:
     grown = tree(ROOT, node(1, 0, None))
     assert (spent(grown).trials, spent(grown).hours) == (2, 1.0)
-    assert why_stop(task(), grown) == ""
-    assert why_stop(task(trials=3), grown) == ""
-    assert "2 trials is spent" in why_stop(task(trials=2), grown)
-    assert "1 hours of trials is spent" in why_stop(task(hours=1.0), grown)
+    assert why_stop(task(), grown, 1) == ""
+    assert why_stop(task(trials=3), grown, 1) == ""
+    assert "2 trials is spent" in why_stop(task(trials=2), grown, 1)
+    assert "1 hours of trials is spent" in why_stop(task(hours=1.0), grown, 1)
     reached = tree(ROOT, node(1, 0, 0.2, Verdict.KEEP), promoted=(0, 1))
-    assert "the target loss=0.2 is reached" in why_stop(task(), reached)
+    assert "the target loss=0.2 is reached" in why_stop(task(), reached, 1)
+
+
+def test_what_is_begun_must_fit_into_the_budget() -> None:
+    grown = tree(ROOT, node(1, 0, None))
+    assert why_stop(task(trials=6), grown, 4) == ""
+    assert why_stop(task(trials=5), grown, 4) == "3 of the budget's 5 trials are left"
+    assert "2 trials is spent" in why_stop(task(trials=2), grown, 4)
+    assert why_stop(task(), grown, 1000) == ""

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from toys import airesearch, code, git, lr, toy
+from airesearch.agents.campaign import Campaign
+from airesearch.agents.measure import measure
+from airesearch.gitlab.lab import open_lab
+from forging import Forger
+from toys import TRAIN, airesearch, code, git, lr, toy
 
 MARK = "AIRESEARCH_TEST_MARK"
 WRITE = 'open("out.txt", "w").write({!r})'
@@ -141,3 +145,50 @@ def test_an_interrupt_ends_the_trial_and_the_node_goes_on(tmp_path: Path) -> Non
     assert not [child for child in children if child.is_running()]
     done = airesearch(folder, "step", "--json").json()
     assert (done["node"], done["status"], done["metrics"]) == (1, "ok", {"val_error": 0.3})
+
+
+def test_formatting_and_comments_are_a_duplicate(tmp_path: Path) -> None:
+    turns = [
+        code("# A comment.\n" + TRAIN.replace("LR = 0.5", "LR = (\n    0.5  # as before\n)")),
+        code('"""A docstring."""\n' + TRAIN),
+        code('"""A docstring."""  # and a comment\n' + TRAIN),
+    ]
+    folder = toy(tmp_path / "lab", turns)
+    assert airesearch(folder, "run").code == 0
+    found = [airesearch(folder, "show", str(node), "--json").json() for node in (1, 2, 3)]
+    assert [one["status"] for one in found] == ["duplicate", "ok", "duplicate"]
+    said = "same program as node {} (formatting and comments aside), which was ok, val_error=0.4"
+    assert (found[0]["reason"], found[2]["reason"]) == (said.format(0), said.format(2))
+    assert airesearch(folder, "verify").code == 0
+
+
+def test_comments_are_no_duplicate_where_lines_are_counted(tmp_path: Path) -> None:
+    gate = [{"metric": "code_lines", "max": 5}]
+    turns = [code(TRAIN + "# one\n# two\n"), code(TRAIN + "# one\n")]
+    folder = toy(tmp_path / "lab", turns, constraints=gate)
+    assert airesearch(folder, "run").code == 0
+    found = [airesearch(folder, "show", str(node), "--json").json() for node in (1, 2)]
+    assert [one["status"] for one in found] == ["gate", "ok"]
+
+
+def test_a_forged_program_answers_nothing(tmp_path: Path) -> None:
+    folder = toy(tmp_path / "lab", [lr(0.3), lr(0.2)])
+    assert airesearch(folder, "step").code == 0
+    ahead = Forger(folder, tmp_path / "ahead")
+    assert airesearch(ahead.folder, "step").code == 0
+    due = ahead.git("log", "--format=%(trailers:key=Program,valueonly)", "-1", ahead.steps(2)[0])
+    forger = Forger(folder, tmp_path / "forged")
+    real = forger.git("log", "--format=%(trailers:key=Program,valueonly)", "-1", forger.steps(1)[0])
+    forger.forge(1, {0: lambda raw: raw.say(real, due)})
+    done = airesearch(forger.folder, "step", "--json").json()
+    assert (done["node"], done["status"]) == (2, "ok")
+
+
+def test_only_a_first_trial_is_answered_from_the_record(tmp_path: Path) -> None:
+    folder = toy(tmp_path / "lab", [lr(0.5, subject="again")])
+    campaign = Campaign(open_lab(folder), os.environ)
+    measure(campaign, campaign.tree.nodes[0], 2)
+    assert airesearch(folder, "step").code == 0
+    campaign.refresh()
+    again = measure(campaign, campaign.tree.nodes[1], 2)
+    assert [trial.status for trial in again.trials] == ["duplicate", "ok"]

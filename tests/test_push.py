@@ -72,7 +72,7 @@ def test_every_reason_is_named(world: World) -> None:
     assert "node/000002 is rewritten" in done.stderr
     done = world.push(*edited(world, 0, "Action: judge", "Action: dance"), "main")
     assert "not a record" in done.stderr
-    assert "its second parent is not the tip of node/000004" in done.stderr
+    assert "it claims to be judge's judge, on no node's branch" in done.stderr
 
 
 def test_two_workers_share_one_lab(world: World) -> None:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from toys import TASK
 
 GOOD = yaml.safe_dump(TASK, sort_keys=False)
+NEXT = f"line {len(GOOD.splitlines()) + 1}"
+"""Where a line that is added stands."""
 
 
 def task(**changes: Any) -> str:
@@ -41,22 +43,22 @@ def printed(pattern: Any) -> str:
 WRONG: dict[str, tuple[str, tuple[str, ...]]] = {
     "empty": ("", ("is empty",)),
     "only comments": ("# nothing\n\n", ("is empty",)),
-    "two documents": (GOOD + "---\nname: other\n", ("line 20", "another document")),
+    "two documents": (GOOD + "---\nname: other\n", (NEXT, "another document")),
     "not YAML": ("name: [a\nb: c\n", ("line 2", "not YAML")),
     "tabs": ("name: a\nobjective:\n\tmetric: x\n", ("line 3", "'\\t'")),
     "a control character": ("name: a\x07b\n", ("not YAML",)),
     "a list": ("- name\n- goal\n", ("line 1", "`key: value`")),
     "a word": ("hello\n", ("line 1", "`key: value`")),
-    "a key twice": (GOOD + "name: again\n", ("line 20", "name is given twice", "remove")),
+    "a key twice": (GOOD + "name: again\n", (NEXT, "name is given twice", "remove")),
     "an inner key twice": (
         task(objective=None) + "objective:\n  metric: a\n  goal: minimize\n  metric: b\n",
         ("metric is given twice", "remove"),
     ),
-    "a key that is a list": (GOOD + "? [a, b]\n: c\n", ("line 20",)),
-    "a key that is a mapping": (GOOD + "? {a: b}\n: c\n", ("line 20",)),
+    "a key that is a list": (GOOD + "? [a, b]\n: c\n", (NEXT,)),
+    "a key that is a mapping": (GOOD + "? {a: b}\n: c\n", (NEXT,)),
     "a merge key": ("base: &b {name: a}\n<<: *b\n", ("base",)),
-    "unknown key": (GOOD + "editible: [a.py]\n", ("line 20", "'editible'", "'editable'")),
-    "unknown key, far from all": (GOOD + "zzz: 1\n", ("line 20", "'zzz'", "editable")),
+    "unknown key": (GOOD + "editible: [a.py]\n", (NEXT, "'editible'", "'editable'")),
+    "unknown key, far from all": (GOOD + "zzz: 1\n", (NEXT, "'zzz'", "editable")),
     "unknown key of objective": (objective(gaol="x"), ("'objective.gaol'", "'goal'")),
     "unknown key of budget": (budget("trails", "3"), ("'budget.trails'", "'trials'")),
     "unknown key of promotion": (task(promotion={"min_efect": 1}), ("'min_effect'",)),
@@ -88,6 +90,42 @@ WRONG: dict[str, tuple[str, tuple[str, ...]]] = {
     "a number of 5000 digits": (budget("hours", "1" * 5000), ("budget.hours",)),
     "min_effect is text": (task(promotion={"min_effect": "x"}), ("promotion.min_effect",)),
     "min_effect below zero": (task(promotion={"min_effect": -1.0}), ("promotion.min_effect",)),
+    "a simpler bound below zero": (task(promotion={"simpler": -0.1}), ("promotion.simpler",)),
+    "a simpler bound that is no number": (task(promotion={"simpler": float("nan")}), ("simpler",)),
+    "few replicates": (task(promotion={"replicates": 11}), ("promotion.replicates", "12 to 200")),
+    "no replicates": (task(promotion={"replicates": 0}), ("replicates", "1 to trust single")),
+    "many replicates": (task(promotion={"replicates": 201}), ("promotion.replicates", "12 to 200")),
+    "half a replicate": (task(promotion={"replicates": 1.5}), ("a whole number", "'1.5'")),
+    "a confidence of one": (task(promotion={"confidence": 1.0}), ("confidence", "less than 1")),
+    "a confidence in percent": (task(promotion={"confidence": 95.0}), ("as in 0.95",)),
+    "a confidence of a coin": (task(promotion={"confidence": 0.49}), ("at least 0.5",)),
+    "a confidence that is no number": (task(promotion={"confidence": float("nan")}), ("confide",)),
+    "a timing that is text": (objective(timing="often"), ("objective.timing",)),
+    "a holdout that is text": (task(holdout="python h.py"), ("holdout must be",)),
+    "a holdout without a command": (
+        task(holdout={"metric": "a"}),
+        ("holdout.evaluate is missing",),
+    ),
+    "a holdout without a metric": (
+        task(holdout={"evaluate": "python h.py"}),
+        ("holdout.metric is missing",),
+    ),
+    "a blank holdout": (
+        task(holdout={"evaluate": " ", "metric": "a"}),
+        ("holdout.evaluate is empty",),
+    ),
+    "a holdout of the runner's": (
+        task(holdout={"evaluate": "python h.py", "metric": "partial.x"}),
+        ("'partial.x'",),
+    ),
+    "a holdout nobody looks at": (
+        task(holdout={"evaluate": "python h.py", "metric": "a", "looks": 0}),
+        ("holdout.looks",),
+    ),
+    "a holdout that is an output": (
+        task(holdout={"evaluate": "python out.txt", "metric": "a"}),
+        ("out.txt", "protected"),
+    ),
     "no name": (task(name=None), ("name is missing", "`name: …`")),
     "no objective": (task(objective=None), ("objective is missing", "`objective: …`")),
     "no candidate": (task(candidate=None), ("candidate is missing", "`candidate: …`")),

@@ -23,10 +23,12 @@ from forgeries import (
     invalid_was_ok,
     judged_unmeasured,
     missing_object,
+    never_run,
     no_proposal,
     on_trunk,
     other_seed,
     plain_commit,
+    program_of,
     promoted,
     promotion_of_a_measure,
     promotion_of_another_tree,
@@ -39,6 +41,7 @@ from forgeries import (
 )
 from forging import Forger, audited
 from labs_to_verify import healthy
+from toys import TRAIN, airesearch, code, lr, toy
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +73,7 @@ FORGERIES: dict[str, tuple[Callable[[Forger], str], str]] = {
     "another parent": (grafted, "is not on the branch"),
     "a baseline from a promotion": (baseline_elsewhere, "no commit of people"),
     "judged without a trial": (judged_unmeasured, "its actions come as"),
-    "measured after the verdict": (twice_measured, "its actions come as"),
+    "the same trial twice": (twice_measured, "replicate 1 is not the next one"),
     "a commit that records nothing": (plain_commit, "records nothing"),
     "a branch without a proposal": (no_proposal, "no proposal"),
     "a merge on a branch": (extra_parent, "has 2 parents"),
@@ -95,7 +98,10 @@ FORGERIES: dict[str, tuple[Callable[[Forger], str], str]] = {
     "the subject's number": (says(LEAF, MEASURE, "runner: val_error 0.1", "runner: val_error 0"),
                              "its result is"),
     "Seed": (other_seed, "its Seed is 7"),
-    "Trial": (says(LEAF, MEASURE, f"Trial: {LEAF}.1", f"Trial: {LEAF}.2"), "it says it is trial"),
+    "Trial": (says(LEAF, MEASURE, f"Trial: {LEAF}.1", f"Trial: {LEAF}.2"),
+              "replicate 2 is not the next one"),
+    "Trial of another node": (says(LEAF, MEASURE, f"Trial: {LEAF}.1", "Trial: 9.1"),
+                              "it says it is trial"),
     "Candidate of the trial": (says(LEAF, MEASURE, "Candidate: ", "Candidate: 0"),
                                "not what was proposed"),
     "Environment": (says(LEAF, MEASURE, "Environment: ", "Environment: 0"), "Environment"),
@@ -138,6 +144,61 @@ FORGERIES: dict[str, tuple[Callable[[Forger], str], str]] = {
     "an agent's plain commit on trunk": (agent_on_trunk, "an agent's name"),
     "an object that is gone": (missing_object, "is missing"),
 }  # fmt: skip
+
+
+SAME = "same program as node {} (formatting and comments aside), which was {}, val_error=0.4"
+TWINS: dict[str, tuple[Callable[[Forger], str], str]] = {
+    "the Program of another node": (program_of(2, 0), "and its files give another"),
+    "the Program of a later node": (program_of(0, 2), "and its files give another"),
+    "a Program of its own": (says(3, PROPOSE, "Program: ", "Program: 0"), "and its files give another"),
+    "a Program of its own, first": (program_of(2, 0), "its Program is"),
+    "a duplicate of another program": (never_run(2, SAME.format(0, "ok")),
+                                       "no duplicate of node 0: train.py differs by more"),
+    "a duplicate of another candidate": (
+        says(1, MEASURE, "Reason: same program", "Reason: same candidate"), "a duplicate of no"
+    ),
+    "a duplicate of another end": (says(1, MEASURE, "which was ok", "which was crash"),
+                                   "a duplicate of no"),
+    "a duplicate of itself": (says(1, MEASURE, "as node 0", "as node 1"), "a duplicate of no"),
+    "a duplicate of a later node": (says(1, MEASURE, "as node 0", "as node 2"), "duplicate of no"),
+    "a duplicate of a duplicate": (never_run(2, SAME.format(1, "duplicate")), "duplicate of no"),
+    "a duplicate of no node": (
+        says(1, MEASURE, "Reason: same program as node 0", "Reason: same program as node 7"),
+        "a duplicate of no",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Node 1 is node 0 with a comment, node 3 is node 2."""
+    turns = [code(TRAIN + "# the same\n"), lr(0.3), lr(0.3)]
+    folder = toy(tmp_path_factory.mktemp("tamper") / "lab", turns)
+    assert airesearch(folder, "run").code == 0
+    return folder
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_false_twin_is_named_by_its_commit(name: str, twins: Path, tmp_path: Path) -> None:
+    forger = Forger(twins, tmp_path / "lab")
+    make, said = TWINS[name]
+    commit = make(forger)
+    found = audited(forger.folder).falsehoods
+    assert any(said in one.what for one in found if one.commit == commit), (commit, found)
+
+
+def test_a_duplicate_by_program_is_false_where_lines_are_counted(tmp_path: Path) -> None:
+    gate = [{"metric": "code_lines", "max": 50}]
+    folder = toy(tmp_path / "lab", [code(TRAIN + "# a line\n")], constraints=gate)
+    assert airesearch(folder, "run").code == 0
+    forger = Forger(folder, tmp_path / "forged")
+    commit = never_run(1, SAME.format(0, "ok"))(forger)
+    found = [one.what for one in audited(forger.folder).falsehoods if one.commit == commit]
+    assert any("the task counts lines" in what for what in found), found
+
+
+def test_the_twins_forged_from_are_true(twins: Path, tmp_path: Path) -> None:
+    assert audited(Forger(twins, tmp_path / "lab").folder).falsehoods == []
 
 
 @pytest.mark.parametrize("name", FORGERIES)

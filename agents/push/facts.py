@@ -5,11 +5,13 @@ from collections.abc import Iterator
 
 from ...gitlab.after import Commit, short
 from ...gitlab.change import Change, compare
-from ...gitlab.errors import RecordError
 from ...gitlab.facts import Status, Verdict
 from ...gitlab.records import Judge, Measure, Propose, Record
-from ...gitlab.trees import find, read
+from ...gitlab.tree import means
+from ...gitlab.trees import Oid, find, read
 from ...policies.guard import no_change_policy, refusal_policy, runner_policy
+from ...policies.replication import may_follow
+from ..program import may_be_program, program
 from .in_force import Rules
 from .lab import JUDGE, NOBODY, RUNNER, After
 
@@ -26,11 +28,13 @@ def record_faults(
     change = compare(lab.repo, lab.tree_of(parent), commit.tree_id)
     if isinstance(record, Propose):
         yield from _ground_faults(after, commit, record)
-        rules = after.rules_at(after.base_of(parent))
-        yield from _propose_faults(after, commit, record, change, rules)
+        base = after.base_of(parent)
+        yield from _program_faults(after, commit, record, base)
+        yield from _propose_faults(after, commit, record, change, after.rules_at(base))
     elif isinstance(record, Measure):
         yield from _claim("Parent-Node", record.parent_node, propose.parent_node)
-        yield from _measure_faults(after, commit, record, propose, before)
+        timing = after.rules_at(after.base_of(parent)).task.is_timing
+        yield from _measure_faults(after, commit, record, propose, before, timing)
         yield from runner_policy().check(change).reasons
     elif isinstance(record, Judge):
         yield from _claim("Parent-Node", record.parent_node, propose.parent_node)
@@ -48,6 +52,12 @@ def _ground_faults(after: After, commit: Commit, record: Propose) -> Iterator[st
     other = record.parent_node[0]
     if parent not in [found.id for found, _ in after.node_line(other)]:
         yield f"it grew from {short(parent)}, which is not on the branch of node {other}"
+
+
+def _program_faults(after: After, commit: Commit, record: Propose, base: Oid) -> Iterator[str]:
+    said, lab = record.program, after.lab
+    if said is not None and not may_be_program(said, lab, lab.tree_of(base), commit.tree_id):
+        yield from _claim("Program", said, program(lab, lab.tree_of(base), commit.tree_id))
 
 
 def _propose_faults(
@@ -70,13 +80,19 @@ def _propose_faults(
 
 
 def _measure_faults(
-    after: After, commit: Commit, record: Measure, propose: Propose, before: list[Record]
+    after: After,
+    commit: Commit,
+    record: Measure,
+    propose: Propose,
+    before: list[Record],
+    timing: bool,
 ) -> Iterator[str]:
     yield from _claim("Agent", record.agent, RUNNER)
     yield from _claim("Candidate", record.candidate, propose.candidate)
     yield from _claim("Protocol", record.protocol, propose.protocol)
-    count = sum(isinstance(one, Measure) for one in before) + 1
-    yield from _claim("Trial", str(record.trial), f"{record.node}.{count}")
+    done = [one.trial.replicate for one in before if isinstance(one, Measure)]
+    if record.trial.node != record.node or not may_follow(done, record.trial.replicate, timing):
+        yield f"its Trial is {record.trial}, which cannot follow replicates {done}"
     entry = find(after.lab.repo, commit.tree_id, "research/environment.json")
     yield from _claim("Environment", record.environment, "" if entry is None else str(entry.oid))
     yield from _result_faults(read(after.lab.repo, commit.tree_id, "research/result.json"), record)
@@ -95,19 +111,12 @@ def _result_faults(result: bytes | None, record: Measure) -> Iterator[str]:
 
 def _judge_faults(record: Judge, before: list[Record]) -> Iterator[str]:
     yield from _claim("Agent", record.agent, JUDGE)
-    last = last_trial(before)
-    measured = last.metric if last.status is Status.OK else ()
+    trials = [one for one in before if isinstance(one, Measure)]
+    failed = next((one.status for one in trials if one.status is not Status.OK), None)
+    measured = means(trials) if failed is None else ()
     yield from _claim("Metric", _texts(record.metric), _texts(measured))
-    if record.verdict is Verdict.KEEP and last.status is not Status.OK:
-        yield f"it keeps a node whose trial ended as {last.status}"
-
-
-def last_trial(before: list[Record]) -> Measure:
-    """The newest measure among a node's records. Raises RecordError where it has none."""
-    for record in reversed(before):
-        if isinstance(record, Measure):
-            return record
-    raise RecordError("it was never measured")
+    if record.verdict is Verdict.KEEP and failed is not None:
+        yield f"it keeps a node of which a trial ended as {failed}"
 
 
 def _texts(values: tuple[object, ...]) -> list[str]:

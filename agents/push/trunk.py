@@ -1,14 +1,16 @@
 """What a push may do to the trunk: people's commits, and promotions of what was kept."""
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from ...gitlab.after import Commit, Update, short
 from ...gitlab.errors import RecordError
 from ...gitlab.facts import Status, Verdict
-from ...gitlab.records import Judge, Promote, Propose, Record
+from ...gitlab.records import Judge, Measure, Promote, Propose, Record
 from ...gitlab.refs import node_branch
+from ...gitlab.tree import means
 from ...gitlab.trees import Oid
-from .facts import last_trial
+from ...policies.replication import ESTIMATE
 from .lab import JUDGE, After, Rights, author_faults, person_faults
 
 
@@ -56,33 +58,45 @@ def _promotion_faults(after: After, commit: Commit, record: Promote) -> Iterator
     winner = commit.parent_ids[1]
     if commit.tree_id != after.lab.tree_of(winner):
         yield "its tree is not the tree of the node it promotes"
-    if winner != after.tip(node_branch(record.node)):
-        yield f"its second parent is not the tip of {node_branch(record.node)}"
+    line = list(after.node_line(record.node))
+    found = [place for place, (one, _) in enumerate(line) if one.id == winner]
+    if not found:
+        yield f"its second parent is not on {node_branch(record.node)}"
         return
-    line = [one for _, one in after.node_line(record.node)]
-    yield from _winner_faults(after, commit, record, line)
+    yield from _winner_faults(after, commit, record, [one for _, one in line[found[0] :]])
 
 
 def _winner_faults(
     after: After, commit: Commit, record: Promote, line: list[Record | None]
 ) -> Iterator[str]:
-    """`line` holds the node's records, newest first."""
-    judged, propose = line[0], line[-1]
+    """`line` holds the node's records up to what is promoted, newest first."""
+    later = list(takewhile(lambda one: isinstance(one, Measure), line))
+    judged, propose = line[len(later)], line[-1]
     if not isinstance(judged, Judge) or judged.verdict is not Verdict.KEEP:
         yield f"node {record.node} was not judged keep"
         return
     if not isinstance(propose, Propose):
         raise RecordError(f"node {record.node} has no propose commit")
-    trial = last_trial([one for one in reversed(line) if one is not None])
-    if trial.status is not Status.OK:
-        yield f"node {record.node} was measured as {trial.status}"
-    if record.metric != trial.metric:
-        yield "its Metric lines are not those of the trial"
     base, incumbent = _stand(after, commit.parent_ids[0])
+    rules = after.rules_at(base)
+    fresh = [one for one in reversed(later) if isinstance(one, Measure)]
+    estimate = (means(fresh) if propose.parent_node else ()) or judged.metric
+    if record.metric != estimate:
+        yield "its Metric lines are not those of the trials after the verdict"
+    if (
+        propose.parent_node
+        and judged.noise is not None
+        and judged.noise.sd
+        and len(fresh) < ESTIMATE
+    ):
+        yield f"it rests on {len(fresh)} trials after the verdict, and {ESTIMATE} are due"
+    failed = next((one.status for one in fresh if one.status is not Status.OK), None)
+    if failed is not None and propose.parent_node:
+        yield f"a trial of node {record.node} after the verdict ended as {failed}"
     if judged.incumbent != incumbent:
         now = "none" if incumbent is None else f"node {incumbent}"
         yield f"node {record.node} was judged against another incumbent: trunk's is {now}"
-    if trial.protocol != after.rules_at(base).protocol:
+    if propose.protocol != rules.protocol:
         yield f"node {record.node} was measured under another protocol than the trunk's"
     if _base_of(after, record.node) != base:
         yield f"node {record.node} grew from an older base of the trunk"

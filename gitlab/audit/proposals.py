@@ -5,6 +5,7 @@ from functools import partial
 from ..facts import Diff, Operator
 from ..text import quote_path
 from .case import FAILED, REFUSED, Case
+from .programs import is_program
 from .stories import Claims
 from .trees import BUS, candidate, content, lines_fault
 from .values import Change, Story, Terms
@@ -29,6 +30,11 @@ def proposal_claims(case: Case, story: Story) -> Claims:
         yield commit.id, f"its Protocol is {said.protocol}, and the protocol in force is {protocol}"
     terms = case.terms(story)
     if terms is not None:
+        ground = case.objects.commit(base).tree
+        if said.program is not None and not is_program(
+            said.program, case.objects, terms.syntax, ground, commit.tree
+        ):
+            yield commit.id, f"its Program is {said.program}, and its files give another"
         for reason in _against(case, story, terms):
             yield commit.id, f"{said.agent} was not allowed this change: {reason}"
 

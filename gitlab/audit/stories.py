@@ -9,7 +9,7 @@ from ..records import Action, Promote, Propose, Record
 from .objects import Objects, Unsound
 from .values import Commit, Promotion, Step, Story
 
-_ORDER = re.compile(r"p(m+j*)?")
+_ORDER = re.compile(r"p(m[mj]*)?")
 _LETTERS = {Action.PROPOSE: "p", Action.MEASURE: "m", Action.JUDGE: "j", Action.PROMOTE: "x"}
 Claims = Iterator[tuple[str, str]]
 """(commit, why one of its claims is false)."""

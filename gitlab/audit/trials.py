@@ -9,13 +9,19 @@ from dataclasses import replace
 from ..facts import Status
 from ..records import Measure
 from .case import FAILED, NO_ANSWERS, REFUSED, Case
+from .programs import unlike
 from .stories import Claims
 from .trees import BUS, edits, find, read
 from .values import Commit, Step, Story, Terms
 
 _ENVIRONMENT, _RESULT = f"{BUS}/environment.json", f"{BUS}/result.json"
 _FILES = frozenset((_ENVIRONMENT, _RESULT, f"{BUS}/run.log"))
-_TWIN = re.compile(r"same candidate as node (\d+), which was (\w+)")
+_TWIN = re.compile(
+    r"same (?P<what>candidate|program) as node (?P<node>\d+)"
+    r"(?: \(formatting and comments aside\))?, which was (?P<status>\w+)"
+)
+_NO_TWIN = "it is a duplicate of no earlier trial that its Reason names"
+_LINE_COUNTS = {"code_lines", "diff_lines"}
 _MIB = 1 << 20
 _ROUNDED = 1e-6
 
@@ -23,23 +29,27 @@ _ROUNDED = 1e-6
 def trial_claims(case: Case, story: Story) -> Claims:
     """Every trial of a story."""
     left = case.trace(story)
-    count = 0
+    done: list[int] = []
     for before, step in zip(story.steps, story.steps[1:], strict=False):
         if isinstance(step.record, Measure):
-            count += 1
-            faults = _faults(case, story, before.commit, step, step.record, count, left)
+            faults = _faults(case, story, before.commit, step, step.record, left)
             yield from ((step.commit.id, what) for what in faults)
+            terms = case.terms(story)
+            replicate = step.record.trial.replicate
+            if terms is not None and not terms.may_follow(done, replicate):
+                yield step.commit.id, f"replicate {replicate} is not the next one after {done}"
+            done.append(replicate)
 
 
 def _faults(
-    case: Case, story: Story, before: Commit, step: Step, said: Measure, count: int, left: str
+    case: Case, story: Story, before: Commit, step: Step, said: Measure, left: str
 ) -> Iterator[str]:
     tree = step.commit.tree
     for edit in edits(case.objects, before.tree, tree):
         if edit.path not in _FILES:
             yield f"the runner may not change {edit.path}"
-    if (said.trial.node, said.trial.replicate) != (story.node, count):
-        yield f"it says it is trial {said.trial}, and it is {story.node}.{count}"
+    if said.trial.node != story.node:
+        yield f"it says it is trial {said.trial}, and it is one of node {story.node}"
     if (said.candidate, said.protocol) != (story.propose.candidate, story.propose.protocol):
         yield "its Candidate or Protocol is not what was proposed"
     environment = find(case.objects, tree, _ENVIRONMENT)
@@ -99,18 +109,35 @@ def _ending_faults(said: Measure, left: str) -> Iterator[str]:
 
 
 def _rival_faults(case: Case, story: Story, said: Measure) -> Iterator[str]:
-    others = case.runs.get((said.candidate, said.protocol, said.seed), [])
     if said.status is Status.DUPLICATE:
-        match = _TWIN.match(said.reason or "")
-        twins = {(node, str(trial.status)) for node, _, trial in others if node < story.node}
-        if match is None or (int(match[1]), match[2]) not in twins:
-            yield "it is a duplicate of no earlier trial that its Reason names"
-    elif said.status not in NO_ANSWERS:
+        if why := _twin_fault(case, story, said):
+            yield why
+    elif said.status not in NO_ANSWERS and said.trial.replicate == 1:
         begun = story.steps[0].commit.time
-        for node, commit, _ in others:
+        for node, commit, _ in case.runs.get((said.candidate, said.protocol, said.seed), []):
             # Two workers may have run it at the same time; then neither could know.
             if node < story.node and case.objects.commit(commit).time < begun:
                 yield f"node {node} had answered the same candidate, protocol and seed before"
+
+
+def _twin_fault(case: Case, story: Story, said: Measure) -> str:
+    """The node that a duplicate's Reason names is older, ended so, and is the same."""
+    match = _TWIN.match(said.reason or "")
+    twin = case.stories.get(int(match["node"])) if match else None
+    if match is None or twin is None or twin.node >= story.node:
+        return _NO_TWIN
+    is_candidate = twin.propose.candidate == said.candidate
+    runs = case.runs.get((twin.propose.candidate, said.protocol, said.seed), [])
+    ends = {str(trial.status) for node, _, trial in runs if node == twin.node}
+    if match["status"] not in ends or (match["what"] == "candidate" and not is_candidate):
+        return _NO_TWIN
+    if is_candidate:
+        return ""
+    terms = case.terms(story)
+    if terms is not None and terms.built_in & _LINE_COUNTS:
+        return f"it is no duplicate of node {twin.node}: the task counts lines, comments too"
+    why = unlike(case.objects, *(one.steps[0].commit.tree for one in (twin, story)))
+    return f"it is no duplicate of node {twin.node}: {why}" if why else ""
 
 
 def _terms_faults(story: Story, said: Measure, terms: Terms) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from ..facts import Diff, Signed, Verdict
+from ..facts import Diff, Noise, Signed, Verdict
 from ..records import Judge, Measure, Promote, Propose, Record
 
 
@@ -46,6 +46,8 @@ class Ruling(Protocol):
     def reason(self) -> str: ...
     @property
     def delta(self) -> Signed | None: ...
+    @property
+    def error_spent(self) -> float | None: ...
 
 
 Trials = Sequence[Measure]
@@ -78,10 +80,24 @@ class Terms:
     """Where and in what a trial of this task may have run."""
     against: Callable[[str, Change], tuple[str, ...]]
     """Every reason against a proposal by an agent, one that is not on the team included."""
+    syntax: Callable[[bytes], str]
+    """The name of what Python reads in a source, comments and formatting aside; empty where it
+    cannot be parsed."""
     misses: Callable[[Mapping[str, float]], str]
     """What the task's metrics and gates find wrong with measured values; empty where nothing."""
-    rule: Callable[[Trials, Trials | None], Ruling]
-    """The ruling on a node's trials against the incumbent's."""
+    rule: Callable[[Trials, Trials | None, Noise, float], Ruling | None]
+    """The ruling on a node's trials against the incumbent's, at a noise and a share of the error;
+    None where they ask for another trial."""
+    share: Callable[[int], float]
+    """The share of the error of the so-many-th candidate to be confirmed."""
+    estimate: Callable[[Trials, Noise | None], str]
+    """How a promotion words its estimate."""
+    estimated: int
+    """Fresh trials that a promotion rests on where there is noise."""
+    may_follow: Callable[[Sequence[int], int], bool]
+    """Whether a node that ran some replicates may run this one next."""
+    is_sealed: bool
+    """Whether promotions have a holdout."""
 
 
 Rules = Callable[[ReadFile], Terms]
@@ -117,8 +133,8 @@ class Story:
     @property
     def judged(self) -> Judge | None:
         """Its last verdict."""
-        last = self.steps[-1].record
-        return last if isinstance(last, Judge) else None
+        verdicts = (step.record for step in reversed(self.steps))
+        return next((record for record in verdicts if isinstance(record, Judge)), None)
 
 
 @dataclass(frozen=True)

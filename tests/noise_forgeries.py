@@ -1,0 +1,116 @@
+"""Ways to lie about evidence under noise; each takes a forger and gives the commit that lies."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from forging import Forger, Raw
+from noisy import noisy, turn
+from toys import airesearch
+
+LOSER, WINNER = 2, 1
+Forgery = Callable[[Forger], str]
+
+
+def contested(folder: Path) -> Path:
+    """A baseline of six trials, a winner, and a candidate that did not last."""
+    noisy(folder, [turn(12), turn(12.9, tag=5)])
+    assert airesearch(folder, "run").code == 0
+    return folder
+
+
+def step(forger: Forger, node: int, action: str) -> int:
+    """The place of a node's last such action."""
+    found = [f"Action: {action}" in forger.raw(commit).message for commit in forger.steps(node)]
+    return len(found) - 1 - found[::-1].index(True)
+
+
+def verdict(node: int, key: str, said: str) -> Forgery:
+    """Another value of a trailer in the node's verdict; no line of it where there is none."""
+
+    def make(forger: Forger) -> str:
+        return forger.forge(node, {step(forger, node, "judge"): lambda raw: spoken(raw, key, said)})
+
+    return make
+
+
+def promotion(key: str, said: str) -> Forgery:
+    """Another value of a trailer in the winner's promotion."""
+    return lambda forger: forger.forge_trunk(lambda raw: spoken(raw, key, said))
+
+
+def spoken(raw: Raw, key: str, said: str) -> Raw:
+    line = f"{key}: {said}\n" if said else ""
+    message, count = re.subn(rf"^{key}: .*\n", line, raw.message, flags=re.MULTILINE)
+    assert count, (key, raw.message)
+    return replace(raw, message=message)
+
+
+def scaled(key: str, by: float) -> Forgery:
+    """The winner's verdict with the number of a trailer made larger or smaller."""
+
+    def lie(raw: Raw) -> Raw:
+        found = re.search(rf"^{key}: ([-+.e0-9]+)", raw.message, re.MULTILINE)
+        assert found is not None
+        return raw.say(f"{key}: {found[1]}", f"{key}: {float(found[1]) * by!r}")
+
+    return lambda forger: forger.forge(WINNER, {step(forger, WINNER, "judge"): lie})
+
+
+def cut_to(forger: Forger, place: int) -> str:
+    """The winner's branch and its promotion as if its later trials had not been run."""
+    tip = forger.steps(WINNER)[place]
+    forger.point(WINNER, tip)
+    tree = forger.raw(tip).tree
+    return forger.forge_trunk(lambda raw: replace(raw, parents=(raw.parents[0], tip), tree=tree))
+
+
+def promoted_at_once(forger: Forger) -> str:
+    """Right after the verdict, in the words of the trials that selected it."""
+    judged = step(forger, WINNER, "judge")
+    said = re.search(r"Metric: (.*)\n", forger.raw(forger.steps(WINNER)[judged]).message)
+    assert said is not None
+    cut_to(forger, judged)
+    return promotion("Metric", said[1])(forger)
+
+
+def promoted_too_soon(forger: Forger) -> str:
+    """After two of the three fresh trials."""
+    return cut_to(forger, step(forger, WINNER, "judge") + 2)
+
+
+def selecting_metric(forger: Forger) -> str:
+    """The mean of the trials that selected it, which flatters it."""
+    judged = forger.raw(forger.steps(WINNER)[step(forger, WINNER, "judge")])
+    found = re.search(r"Metric: (.*)\n", judged.message)
+    assert found is not None
+    return promotion("Metric", found[1])(forger)
+
+
+def picked(replicate: int) -> Forgery:
+    """The winner's first fresh trial is said to be on a seed of its choice."""
+
+    def make(forger: Forger) -> str:
+        place = step(forger, WINNER, "judge") + 1
+        commit = forger.steps(WINNER)[place]
+        old, new = f"{WINNER}.4", f"{WINNER}.{replicate}"
+        result = forger.git("show", f"{commit}:research/result.json").replace(
+            f'"{old}"', f'"{new}"')  # fmt: skip
+        files: dict[str, bytes | None] = {"research/result.json": result.encode() + b"\n"}
+        return forger.forge(WINNER, {place: lambda raw: raw.say(f"Trial: {old}", f"Trial: {new}")},
+                            files)  # fmt: skip
+
+    return make
+
+
+def unlucky_left_out(forger: Forger) -> str:
+    """The winner's second screening trial is gone from its branch, as if it had not been run."""
+    steps = forger.steps(WINNER)
+    dropped, above = 2, steps[1]
+    first = ""
+    for commit in steps[dropped + 1 :]:
+        above = forger.write(replace(forger.raw(commit), parents=(above,)))
+        first = first or above
+    forger.point(WINNER, above)
+    return first
