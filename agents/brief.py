@@ -1,8 +1,9 @@
 """What a proposer is told, and what it answers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from functools import cache
+from typing import ClassVar, Protocol, overload
 
 from ..gitlab.desk import Desk
 from ..gitlab.facts import Goal, Operator
@@ -18,6 +19,28 @@ class Past:
     """The objective's value; None unless the status is `ok`."""
     files: Callable[[str], bytes | None]
     """The content of a path at that candidate, None where it has no such file."""
+    reason: str = ""
+    """Why it came out so, in a sentence; empty where the agent may not read that."""
+
+
+class History(Sequence[Past]):
+    """Measured nodes, each looked up when it is read."""
+
+    def __init__(self, nodes: Sequence[int], look_up: Callable[[int], Past]) -> None:
+        self._nodes = nodes
+        self._look_up = cache(look_up)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    @overload
+    def __getitem__(self, place: int) -> Past: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Past]: ...
+    def __getitem__(self, place: int | slice) -> Past | Sequence[Past]:
+        if isinstance(place, slice):
+            return History(self._nodes[place], self._look_up)
+        return self._look_up(self._nodes[place])
 
 
 @dataclass(frozen=True)
@@ -25,6 +48,7 @@ class Brief:
     """One assignment: grow node `node` from its parent, which lies on the desk."""
 
     node: int
+    parent: int
     operator: Operator
     metric: str
     goal: Goal
@@ -34,8 +58,12 @@ class Brief:
     """How many nodes of this base the agent has proposed before."""
     base: Past
     """The baseline the search started from."""
-    past: tuple[Past, ...]
-    """Every measured node of this base, the baseline included, in id order."""
+    past: Sequence[Past]
+    """The measured nodes of this base, the baseline included, in id order.
+
+    All of the first thousand; of a longer history those with the best and the worst scores and the
+    newest ones.
+    """
 
 
 @dataclass(frozen=True)

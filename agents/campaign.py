@@ -5,18 +5,25 @@ from random import Random
 
 from ..gitlab.checkout import is_changed
 from ..gitlab.errors import AiresearchError
+from ..gitlab.facts import Noise
 from ..gitlab.lab import Lab
-from ..gitlab.refs import node_branch
-from ..gitlab.tree import Node, SearchTree, load_tree
+from ..gitlab.refs import node_branch, pack_refs
+from ..gitlab.tree import LabTree, Node, load_tree
 from ..gitlab.trees import Oid
 from ..policies.guard import Policy, ProposerPolicy
+from ..policies.noise import noise_floor
+from ..policies.promotion import Standard, standard_of
 from ..policies.task import FILE, Task
 from .permits import read_permits
 from .preflight import ready_team
 from .process import sweep
+from .replies import tidy
 from .rules import read_task
 from .runner import Runner
 from .team import Agent
+
+_PACKED_AT_ONCE = 500
+"""So many new node branches are packed by git: each loose one is looked at in every step."""
 
 
 class Campaign:
@@ -31,18 +38,30 @@ class Campaign:
     def __init__(self, lab: Lab, variables: Mapping[str, str]) -> None:
         self.lab = lab
         sweep(lab.home / "trials")
+        lab.fetch()
         lab.catch_up()
         self.variables = variables
-        self.tree: SearchTree = load_tree(lab)
+        self.claimed_id: int | None = None
+        """The id this worker has taken for the node it proposes next."""
+        self.passed_ids: tuple[int, ...] = ()
+        """Lower ids that other workers have taken, and have no node for yet."""
+        self.tree: LabTree = load_tree(lab)
+        self._loose_refs = 0
         self._require_whole()
         self._adopt_rules()
+        tidy(lab.home, self.tree.nodes)
         if is_changed(lab.repo, FILE):
-            lab.notices.append(f"{FILE} has changes that do not count until they are committed")
+            self.notice(f"{FILE} has changes that do not count until they are committed")
 
     def refresh(self) -> None:
         """See what other workers did, and take the rules anew where a human changed the trunk."""
         base = self.tree.base
-        self.tree = load_tree(self.lab, self.tree)
+        self.lab.fetch()
+        self.tree.refresh()
+        if self.tree.loose_refs > self._loose_refs + _PACKED_AT_ONCE:
+            pack_refs(self.lab.repo)
+            self.tree.refresh()
+            self._loose_refs = self.tree.loose_refs
         self._require_whole()
         if self.tree.base != base:
             self._adopt_rules()
@@ -67,6 +86,11 @@ class Campaign:
         reader = Policy("candidate")
         self.runner = Runner(self.lab, self.task, reader, self.variables)
 
+    @property
+    def new_id(self) -> int:
+        """The id of the next node to be proposed."""
+        return self.tree.next_id if self.claimed_id is None else self.claimed_id
+
     def agent_for(self, node: int) -> Agent:
         """The agents take turns by node."""
         return self.team[node % len(self.team)]
@@ -82,3 +106,21 @@ class Campaign:
     def value(self, node: Node | None) -> float | None:
         """The objective's value of a node, None where it has none."""
         return None if node is None else node.value(self.task.objective.metric)
+
+    @property
+    def standard(self) -> Standard:
+        """What a promotion is held to."""
+        return standard_of(self.task)
+
+    @property
+    def noise(self) -> Noise:
+        """How far apart trials of one candidate lie, from all that were replicated."""
+        return noise_floor(self.tree, self.task.objective.metric)
+
+    def know(self, node: Node) -> None:
+        """Take a node as it is now, without reading the refs again."""
+        self.tree.put(node)
+
+    def notice(self, sentence: str) -> None:
+        """Something the user should know when the command ends."""
+        self.lab.notices.append(sentence)

@@ -1,6 +1,7 @@
 """From an expansion to a node: desk → propose → guard → commit."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ..gitlab.change import Check, compare, patch
@@ -9,7 +10,7 @@ from ..gitlab.errors import AiresearchError, Denied
 from ..gitlab.facts import Diff, Operator
 from ..gitlab.records import Propose
 from ..gitlab.refs import node_branch
-from ..gitlab.tree import Node
+from ..gitlab.tree import Node, SearchTree
 from ..gitlab.trees import Oid, edit, read
 from ..policies.guard import (
     FAILED,
@@ -19,12 +20,17 @@ from ..policies.guard import (
     refusal_policy,
 )
 from ..policies.search import Expansion
-from .brief import Brief, Past, Proposal
+from .brief import Brief, History, Past, Proposal
 from .campaign import Campaign
+from .program import program
+from .replies import forget
 from .team import Agent
 
 _PATCH_LIMIT = 1 << 16
 _NO_DIFF = Diff(0, 0, 0)
+_RESULT = "research/result.json"
+_REMEMBERED, _EXTREMES = 1000, 100
+"""How many nodes a proposer is told of, and how many of them for the best and the worst scores."""
 
 
 def propose_baseline(campaign: Campaign) -> Node:
@@ -34,10 +40,11 @@ def propose_baseline(campaign: Campaign) -> Node:
     record = Propose(
         agent="airesearch",
         subject="baseline, the trunk as it stands",
-        node=campaign.tree.next_id,
+        node=campaign.new_id,
         operator=Operator.DRAFT,
         diff=_NO_DIFF,
         candidate=str(lab.candidate(tree)),
+        program=program(lab, tree, tree),
         protocol=str(campaign.protocol),
     )
     tip = lab.commit(
@@ -54,7 +61,7 @@ def propose_baseline(campaign: Campaign) -> Node:
 def propose(campaign: Campaign, expansion: Expansion) -> Node:
     """A new node grown from `expansion`; refused and failed proposals become nodes too."""
     lab, parent = campaign.lab, expansion.parent
-    agent = campaign.agent_for(campaign.tree.next_id)
+    agent = campaign.agent_for(campaign.new_id)
     policy = campaign.permits[agent.name]
     before = lab.tree_of(parent.tip)
     desk = Desk(lab, before, policy.may_read, policy.may_write)
@@ -87,6 +94,7 @@ def _refused(campaign: Campaign, parent: Node, record: Propose, desk: Desk, deni
         body="\n".join([record.body, "", *(f"Refused: {reason}" for reason in denied.reasons)]),
         diff=_NO_DIFF,
         candidate=parent.propose.candidate,
+        program=program(lab, lab.tree_of(campaign.tree.base), before),
     )
     return _commit(campaign, parent, refused, tree, refusal_policy(record.agent).check)
 
@@ -104,6 +112,7 @@ def _failed(campaign: Campaign, expansion: Expansion, agent: Agent, error: Excep
 def _commit(campaign: Campaign, parent: Node, record: Propose, tree: Oid, check: Check) -> Node:
     branch = node_branch(record.node)
     tip = campaign.lab.commit(branch, record, tree, [parent.tip], check=check, new=True)
+    forget(campaign.lab.home, record.node)
     return Node(tip, parent.tip, tip, record)
 
 
@@ -115,17 +124,19 @@ def _record(
     before: Oid,
     after: Oid,
 ) -> Propose:
-    change = compare(campaign.lab.repo, before, after)
+    lab = campaign.lab
+    change = compare(lab.repo, before, after)
     return Propose(
         agent=agent.name,
         subject=proposal.subject,
         body=proposal.body,
-        node=campaign.tree.next_id,
+        node=campaign.new_id,
         parent_node=(expansion.parent.id,),
         operator=expansion.operator,
         diff=change.diff,
         diff_path=change.listed,
-        candidate=str(campaign.lab.candidate(after)),
+        candidate=str(lab.candidate(after)),
+        program=program(lab, lab.tree_of(campaign.tree.base), after),
         protocol=str(campaign.protocol),
     )
 
@@ -134,23 +145,67 @@ def _brief(campaign: Campaign, agent: Agent, expansion: Expansion, policy: Polic
     tree, objective = campaign.tree, campaign.task.objective
     root = tree.root
     assert root is not None, "only a measured baseline is expanded"
-    rooted = tree.rooted.values()
     return Brief(
-        node=tree.next_id,
+        node=campaign.new_id,
+        parent=expansion.parent.id,
         operator=expansion.operator,
         metric=objective.metric,
         goal=objective.goal,
-        seed=campaign.draws(tree.next_id).getrandbits(31),
-        turn=sum(1 for node in rooted if node.propose.agent == agent.name),
+        seed=campaign.draws(campaign.new_id).getrandbits(31),
+        turn=_turn(campaign, agent),
         base=_past(campaign, root, policy),
-        past=tuple(_past(campaign, node, policy) for node in rooted if node.trials),
+        past=History(
+            _remembered(tree, objective.metric),
+            lambda node: _past(campaign, tree.nodes[node], policy),
+        ),
     )
+
+
+def _turn(campaign: Campaign, agent: Agent) -> int:
+    """How many nodes before this one are the agent's, those that others are still at too."""
+    by_name = campaign.tree.ordered(by_agent)
+    proposed = by_name.below(agent.name, campaign.new_id) - by_name.below(agent.name)
+    return proposed + sum(campaign.agent_for(node) is agent for node in campaign.passed_ids)
+
+
+def by_agent(tree: SearchTree, node: Node) -> tuple[str] | None:
+    """Orders the nodes of this base by who proposed them."""
+    return (node.propose.agent,) if node.id in tree.rooted else None
+
+
+def _remembered(tree: SearchTree, metric: str) -> Sequence[int]:
+    """The nodes a proposer is told of: all, or the ends and the newest of a long history."""
+    measured = tree.ordered(tried)
+    if len(measured) <= _REMEMBERED:
+        return measured[:]
+    scored = tree.ordered(Scored(metric))
+    ends = (*scored[:_EXTREMES], *scored[-_EXTREMES:])
+    newest = measured[2 * _EXTREMES + 1 - _REMEMBERED :]
+    return sorted({measured[0], *ends, *newest})
+
+
+def tried(tree: SearchTree, node: Node) -> tuple[()] | None:
+    """Picks the measured nodes of this base."""
+    return () if node.trials and node.id in tree.rooted else None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Orders the measured nodes by their score."""
+
+    metric: str
+
+    def __call__(self, tree: SearchTree, node: Node) -> tuple[float] | None:
+        value = node.value(self.metric) if node.id in tree.rooted else None
+        return None if value is None else (value,)
 
 
 def _past(campaign: Campaign, node: Node, policy: Policy) -> Past:
     """A node as the proposer may know it: files outside its policy raise Denied, as on the desk."""
     files = partial(_look, campaign, node, policy)
-    return Past(node.id, str(node.status), campaign.value(node), files)
+    # A trial's reason may quote its log, so it is for those who may read the result on the bus.
+    reason = node.reason if policy.may_read(_RESULT).allowed else ""
+    return Past(node.id, str(node.status), campaign.value(node), files, reason)
 
 
 def _look(campaign: Campaign, node: Node, policy: Policy, path: str) -> bytes | None:

@@ -19,7 +19,7 @@ from typing import Any
 from airesearch.agents.campaign import Campaign
 from airesearch.agents.endings import Outcome
 from airesearch.agents.found import adopt
-from airesearch.agents.judge import judge, promote
+from airesearch.agents.judge import judge, promote, rule
 from airesearch.agents.measure import measure
 from airesearch.agents.propose import propose_baseline
 from airesearch.agents.runner import Job
@@ -28,7 +28,7 @@ from airesearch.gitlab.change import compare
 from airesearch.gitlab.facts import Metric, Operator, Status, Verdict
 from airesearch.gitlab.records import Propose
 from airesearch.gitlab.refs import node_branch
-from airesearch.gitlab.tree import Node, SearchTree, load_tree
+from airesearch.gitlab.tree import Node
 from airesearch.gitlab.trees import edit
 
 TASK = """\
@@ -36,6 +36,7 @@ name: audit
 objective: {metric: train_seconds, goal: minimize}
 candidate: "true"
 editable: [knob.txt]
+promotion: {replicates: 1}
 team: {tuner: {backend: tuner}}
 """
 OTHER_FILES = 100
@@ -72,9 +73,8 @@ def make_lab(folder: Path, nodes: int) -> None:
     campaign = Campaign(adopt(folder, None, os.environ).lab, os.environ)
     campaign.runner = Untried()  # type: ignore[assignment]
     root = finish(campaign, propose_baseline(campaign))
-    best = root
     for number in range(1, nodes):
-        best = finish(campaign, grow(campaign, root, number), root, best)
+        finish(campaign, grow(campaign, root, number))
 
 
 def grow(campaign: Campaign, parent: Node, number: int) -> Node:
@@ -98,20 +98,17 @@ def grow(campaign: Campaign, parent: Node, number: int) -> Node:
     return Node(tip, parent.tip, tip, record)
 
 
-def finish(campaign: Campaign, node: Node, *known: Node) -> Node:
-    """Measure, judge and, where it was kept, promote a node; the incumbent after that."""
-    node = judge(campaign, measure(campaign, node))
-    if node.verdict is not Verdict.KEEP:
-        return known[-1]
-    promote(campaign, node)
-    if not known:
-        campaign.tree = load_tree(campaign.lab)
-        return node
-    # Only what the judge asks about: reading all refs for every node is not what is measured here.
-    trunk, old = campaign.lab.trunk_tip, campaign.tree
-    nodes = {known[0].id: known[0], node.id: node}
-    promotions = (load_tree(campaign.lab).promotions[-1],)
-    campaign.tree = SearchTree(nodes, trunk, old.base, promotions, {}, {})
+def finish(campaign: Campaign, node: Node) -> Node:
+    """Measure, judge and, where it was kept, promote a node."""
+    campaign.know(node)
+    node = measure(campaign, node, 1)
+    ruling = rule(campaign, node)
+    assert ruling is not None, "a single trial is trusted"
+    node = judge(campaign, node, ruling)
+    campaign.know(node)
+    if node.verdict is Verdict.KEEP:
+        promote(campaign, node)
+        campaign.refresh()
     return node
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from textwrap import indent
 from typing import Any
 
 import click
@@ -17,6 +18,15 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print stable JSO
 def print_json(value: Any) -> None:
     """Print `value` as indented JSON."""
     click.echo(json.dumps(value, indent=1))
+
+
+def print_rows(rows: Iterable[Any]) -> None:
+    """Print a list as `print_json` does, a row at a time: there may be many."""
+    lead = "[\n"
+    for row in rows:
+        click.echo(lead + indent(json.dumps(row, indent=1), " "), nl=False)
+        lead = ",\n"
+    click.echo("[]" if lead == "[\n" else "\n]")
 
 
 def lines(found: Iterable[str]) -> None:

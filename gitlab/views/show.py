@@ -8,7 +8,7 @@ import pygit2
 from ..lab import BUS, Lab
 from ..tree import Node, SearchTree
 from ..trees import read
-from .rows import facts, number, outcome
+from .rows import Distance, account, number, outcome
 
 _LOG_LINES = 20
 _LONGEST_PATCH = 1 << 20
@@ -39,7 +39,7 @@ def show(lab: Lab, tree: SearchTree, node_id: int) -> Iterator[str]:
         yield "\n".join(["", "end of the log:", *(f"  {line}" for line in tail)])
 
 
-def show_facts(lab: Lab, tree: SearchTree, node_id: int) -> dict[str, Any]:
+def show_facts(lab: Lab, tree: SearchTree, node_id: int, distance: Distance) -> dict[str, Any]:
     """The same as stable JSON."""
     node = tree.get(node_id)
     trials = [
@@ -57,7 +57,7 @@ def show_facts(lab: Lab, tree: SearchTree, node_id: int) -> dict[str, Any]:
     diff = {**vars(node.propose.diff), "paths": list(node.propose.diff_path)}
     parent = tree.nodes.get(node.parents[0]) if node.parents else None
     return {
-        **facts(node),
+        **account(node, distance),
         "branch": lab.shown_branch(node.id),
         "body": node.propose.body,
         "diff": diff,

@@ -1,9 +1,28 @@
 """The lab at a glance, for people."""
 
+import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+from ..lab import Lab
+from ..text import plural
 from .rows import number
+
+
+def disk(lab: Lab) -> dict[str, float]:
+    """MiB on disk: of the record, and of what is kept or running beside it and may be deleted."""
+    return {"objects": _mib(lab.home.parent / "objects"), "airesearch": _mib(lab.home)}
+
+
+def _mib(folder: Path) -> float:
+    blocks = 0
+    for above, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):  # gone meanwhile
+                blocks += os.lstat(f"{above}/{name}").st_blocks
+    return round(blocks * 512 / (1 << 20), 1)
 
 
 def lines(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -19,8 +38,14 @@ def lines(facts: Mapping[str, Any]) -> Iterator[str]:
     else:
         now, base = number(best["metric"]["value"]), number(best["baseline"])
         yield f"best    node {best['node']}, {objective['metric']} {now}, baseline {base}"
+    noise = facts["noise"]
+    if noise is not None:
+        shown = number(noise["sd"]) if noise["sd"] else "none seen"
+        yield f"noise   {shown}, from {plural(noise['replicates'], 'replicate')}"
     yield f"trials  {_of(facts['trials'], 'd')}"
     yield f"hours   {_of(facts['hours'], '.2f')}"
+    kept = facts["disk"]
+    yield f"disk    {kept['objects']:,} MiB of record, {kept['airesearch']:,} in .git/airesearch"
 
 
 def _of(used: Mapping[str, Any], form: str) -> str:

@@ -8,21 +8,30 @@ from .rows import number, outcome
 
 def draw(tree: SearchTree, metric: str) -> Iterator[tuple[Node, str]]:
     """Each node with its line, children below parents, without recursion: lineages run deep."""
-    promoted = {promotion.node for promotion in tree.promotions}
-    roots = [node for node in tree.nodes.values() if not _shown_parent(tree, node)]
-    stack = [(node, "", "") for node in reversed(roots)]
+    below = _below(tree)
+    stack = [(node, "", "") for node in reversed(below.get(None, []))]
     while stack:
-        node, lead, indent = stack.pop()
-        yield node, f"{lead}{_label(node, metric, node.id in promoted)}"
-        below = [c for c in tree.children.get(node.id, ()) if tree.nodes[c].parents[0] == node.id]
-        for child in reversed(below):
-            last = child == below[-1]
+        node_id, lead, indent = stack.pop()
+        node = tree.nodes.peek(node_id)
+        if node is None:
+            continue
+        yield node, f"{lead}{_label(node, metric, node_id in tree.promoted)}"
+        children = below.get(node_id, [])
+        for child in reversed(children):
+            last = child == children[-1]
             branch, further = ("└─ ", "   ") if last else ("├─ ", "│  ")
-            stack.append((tree.nodes[child], indent + branch, indent + further))
+            stack.append((child, indent + branch, indent + further))
 
 
-def _shown_parent(tree: SearchTree, node: Node) -> bool:
-    return bool(node.parents) and node.parents[0] in tree.nodes
+def _below(tree: SearchTree) -> dict[int | None, list[int]]:
+    """The nodes to be shown below each, and below None those that have no parent here."""
+    found: dict[int | None, list[int]] = {}
+    seen = set[int]()
+    for node, stub in tree.nodes.stubs():
+        parent = stub.parents[0] if stub.parents else None
+        found.setdefault(parent if parent in seen else None, []).append(node)
+        seen.add(node)
+    return found
 
 
 def _label(node: Node, metric: str, promoted: bool) -> str:
