@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 _KEPT = frozenset(
@@ -58,6 +59,7 @@ def find_command(command: str, ours: Mapping[str, str]) -> str | None:
     return shutil.which(words[0], path=search_path(ours)) if words else None
 
 
+@cache
 def describe(program: str | None) -> bytes:
     """The machine and, where `program` is a Python, its version and packages, as JSON."""
     python = _probe(program) if program and "python" in Path(program).name else {}

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from ..gitlab.facts import Status
 from ..gitlab.lab import Lab
-from ..gitlab.trees import Oid, lay_out, read, walk
+from ..gitlab.trees import EMPTY, Oid, differences, read
 from ..policies.guard import Policy
 from ..policies.paths import matches
 from ..policies.task import Task
 from .endings import Outcome, ended, failure
 from .environment import describe, find_command
 from .outputs import BadOutput, pass_outputs
+from .pool import Laid, Pool
 from .process import CannotStart, Ran, held_folder
 from .score import BadScore, ordered, partial, read_metrics, read_printed, require
 from .stage import Stage
@@ -32,6 +33,8 @@ class Job:
     protocol: Oid
     seed: int
     diff_lines: int
+    gpu: str | None = None
+    """The GPU it has to itself, as CUDA_VISIBLE_DEVICES names it."""
 
 
 class Runner:
@@ -46,6 +49,8 @@ class Runner:
         self._variables = variables
         private = (lab.home, lab.repo.workdir, variables.get("HOME"))
         self._stage = Stage(task, variables, tuple(Path(place) for place in private if place))
+        self._counted = EMPTY, 0
+        """The candidate whose lines were last counted, and how many it has."""
 
     @property
     def sandbox(self) -> str:
@@ -62,20 +67,37 @@ class Runner:
         """What `research/environment.json` holds."""
         return describe(find_command(self._task.candidate, self._variables))
 
+    def prepare(self) -> None:
+        """Find out now what is the same for every trial here; forks of this process know it then.
+
+        That takes some tenths of a second: programs are asked where they are and what they need.
+        """
+        _ = self.environment
+        self._stage.prepare()
+
+    @property
+    def _trials(self) -> Path:
+        return self._lab.home / "trials"
+
+    @cached_property
+    def _pool(self) -> Pool:
+        return Pool(self._lab.repo, self._trials, is_sealed=self.sandbox != "none")
+
     def run(self, job: Job) -> Outcome:
         """The trial's outcome; nothing it started or wrote outlives it."""
-        with held_folder(self._lab.home / "trials" / f"{job.label}-{os.getpid()}") as folder:
-            work = folder / "candidate"
-            lay_out(self._lab.repo, job.candidate, work, self._belongs)
+        with held_folder(self._trials / f"{job.label}-{os.getpid()}") as folder:
+            work = self._pool.lay_out(
+                "candidate", job.candidate, self._belongs, folder / "candidate"
+            )
             try:
-                ran = self._stage.candidate(work, job.seed)
+                ran = self._stage.candidate(work.folder, job.seed, job.gpu, work.known)
             except CannotStart as cannot:
                 return Outcome(Status.CRASH, cannot.what)
             outcome = ended(ran)
             if outcome.status is not Status.OK:
                 return outcome
             try:
-                values = self._score(job, ran, folder)
+                values = self._score(job, ran, work, folder)
             except BadScore as bad:
                 return replace(outcome, status=bad.status, reason=bad.reason)
             return self._judged(job, outcome, values)
@@ -85,24 +107,26 @@ class Runner:
         stale = any(path == o or path.startswith(f"{o}/") for o in self._task.outputs)
         return not stale and self._reader.may_read(path).allowed
 
-    def _score(self, job: Job, ran: Ran, folder: Path) -> dict[str, float]:
+    def _score(self, job: Job, ran: Ran, work: Laid, folder: Path) -> dict[str, float]:
         objective = self._task.objective
         if self._task.evaluate is not None:
-            return self._evaluate(job, folder)
+            return self._evaluate(job, work, folder)
         if objective.pattern is None:
             return {}
         return read_printed(objective.pattern, ran.log, objective.metric)
 
-    def _evaluate(self, job: Job, folder: Path) -> dict[str, float]:
+    def _evaluate(self, job: Job, work: Laid, folder: Path) -> dict[str, float]:
         """The pinned evaluator's metrics. What it prints may quote private data and is dropped."""
-        bench, metrics, scratch = (folder / n for n in ("evaluator", "metrics.json", "scratch"))
-        lay_out(self._lab.repo, job.protocol, bench, lambda _: True)
+        metrics, scratch = folder / "metrics.json", folder / "scratch"
+        bench = self._pool.lay_out("evaluator", job.protocol, lambda _: True, folder / "evaluator")
         metrics.touch()
         scratch.mkdir()
         try:
             limit = self._task.budget.output_mb * _MIB
-            pass_outputs(self._task.outputs, folder / "candidate", bench, limit)
-            scored = self._stage.evaluator(bench, metrics, scratch, job.seed)
+            pass_outputs(self._task.outputs, work.folder, bench.folder, limit)
+            scored = self._stage.evaluator(
+                bench.folder, metrics, scratch, job.seed, job.gpu, bench.known
+            )
         except BadOutput as bad:
             raise BadScore(Status.METRIC, str(bad)) from None
         except CannotStart as cannot:
@@ -136,7 +160,20 @@ class Runner:
 
     def _code_lines(self, candidate: Oid) -> int:
         """Lines that are not blank in the editable files."""
-        repo = self._lab.repo
-        paths = (e.path for e in walk(repo, candidate) if matches(self._task.editable, e.path))
-        texts = (read(repo, candidate, path) or b"" for path in paths)
-        return sum(1 for text in texts for line in text.splitlines() if line.strip())
+        # Counted on from the last candidate: a large repository is read once, not at each trial.
+        before, count = self._counted
+        try:
+            count += self._more_lines(before, candidate)
+        except KeyError:  # no commit holds that tree: gc may have taken it
+            count = self._more_lines(EMPTY, candidate)
+        self._counted = candidate, count
+        return count
+
+    def _more_lines(self, before: Oid, after: Oid) -> int:
+        changes = differences(self._lab.repo, before, after)
+        paths = [one.path for one in changes if matches(self._task.editable, one.path)]
+        return sum(self._lines(after, path) - self._lines(before, path) for path in paths)
+
+    def _lines(self, tree: Oid, path: str) -> int:
+        text = read(self._lab.repo, tree, path) or b""
+        return sum(1 for line in text.splitlines() if line.strip())

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..policies.task import Task
 from .environment import find_command, search_path, trial_environment
-from .process import CannotStart, Limits, Ran, run
+from .process import CannotStart, Known, Limits, Ran, run
 from .sandbox import Kind, Room, Tools, choose, tools_for, wrap
 from .sandbox.bubblewrap import ANSWER, TEMP
 
@@ -31,15 +31,30 @@ class Stage:
         """The sandbox trials run in."""
         return choose(self._task.sandbox)
 
-    def candidate(self, folder: Path, seed: int) -> Ran:
+    def prepare(self) -> None:
+        """Look up the programs of both commands."""
+        for command in filter(None, (self._task.candidate, self._task.evaluate)):
+            self._tools(command)
+
+    def candidate(
+        self, folder: Path, seed: int, gpu: str | None, known: Known | None = None
+    ) -> Ran:
         """Run the candidate in `folder`, which it may write to. Raises CannotStart."""
         room = self._room(self._task.candidate, folder, _CANDIDATE)
         home = _CANDIDATE if self.kind == "bwrap" else folder
         temp = TEMP if self.kind == "bwrap" else folder
-        env = trial_environment(self._variables, home, seed, temp)
-        return self._run(self._task.candidate, room, env)
+        env = trial_environment(self._with(gpu), home, seed, temp)
+        return self._run(self._task.candidate, room, env, known)
 
-    def evaluator(self, folder: Path, answer: Path, scratch: Path, seed: int) -> Ran:
+    def evaluator(
+        self,
+        folder: Path,
+        answer: Path,
+        scratch: Path,
+        seed: int,
+        gpu: str | None,
+        known: Known | None = None,
+    ) -> Ran:
         """Run the evaluator in `folder`, to write its metrics to `answer`. Raises CannotStart.
 
         Both must exist, and `scratch`, its folder for temporary files without bubblewrap.
@@ -49,9 +64,12 @@ class Stage:
         room = replace(room, writable=False, answer=answer, scratch=scratch)
         own = self.kind == "bwrap"
         temp = TEMP if own else scratch
-        env = trial_environment(self._variables, temp, seed)
+        env = trial_environment(self._with(gpu), temp, seed)
         env |= {"AIRESEARCH_METRICS": str(ANSWER if own else answer)}
-        return self._run(self._task.evaluate, room, env)
+        return self._run(self._task.evaluate, room, env, known)
+
+    def _with(self, gpu: str | None) -> Mapping[str, str]:
+        return self._variables if gpu is None else {**self._variables, "CUDA_VISIBLE_DEVICES": gpu}
 
     def _room(self, command: str, folder: Path, place: Path) -> Room:
         return Room(
@@ -70,7 +88,9 @@ class Stage:
             return Tools(program)
         return tools_for(program, search_path(self._variables), self._closed)
 
-    def _run(self, command: str, room: Room, env: Mapping[str, str]) -> Ran:
+    def _run(
+        self, command: str, room: Room, env: Mapping[str, str], known: Known | None = None
+    ) -> Ran:
         budget = self._task.budget
         limits = Limits(
             budget.trial_seconds, budget.trial_memory_mb * _MIB, budget.output_mb * _MIB
@@ -78,7 +98,13 @@ class Stage:
         argv = [room.tools.program, *shlex.split(command)[1:]]
         _require(argv[0], room.folder, env)
         try:
-            ran = run(wrap(self.kind, room, argv), folder=room.folder, env=env, limits=limits)
+            ran = run(
+                wrap(self.kind, room, argv),
+                folder=room.folder,
+                env=env,
+                limits=limits,
+                known=known,
+            )
         except CannotStart as cannot:
             raise CannotStart(_without_place(cannot.what, room), cannot.mend) from None
         return replace(ran, log=os.fsencode(_without_place(os.fsdecode(ran.log), room)))

@@ -7,6 +7,7 @@ import pygit2
 from pygit2.enums import FileMode, FileStatus
 
 from .change import Check
+from .durable import enable
 from .errors import AiresearchError
 from .lab import Lab
 from .trees import EMPTY, edit, walk
@@ -17,6 +18,7 @@ _MESSAGE = "Start the lab\n\nThe task, and what it needs. From here on every act
 
 def new_repository(folder: Path) -> Lab:
     """A repository without commits in `folder`, its trunk `main`."""
+    enable()
     lab = Lab(pygit2.init_repository(str(folder), initial_head=NEW_TRUNK), NEW_TRUNK)
     settle_trunk(lab)
     return lab
@@ -27,6 +29,7 @@ def adoptable(start: Path) -> Lab:
 
     Raises AiresearchError with the mend where it cannot become one.
     """
+    enable()
     repo = _repository(start)
     if repo.is_bare:
         raise AiresearchError(

@@ -6,6 +6,7 @@ here: there is no way to commit without one.
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pygit2
@@ -13,10 +14,13 @@ from pygit2.enums import FileMode, RepositoryOpenFlag
 
 from .change import Change, Check, compare
 from .checkout import checkouts
-from .errors import AiresearchError, Denied
+from .durable import enable, sync
+from .errors import AiresearchError, Denied, RefMoved
+from .lagging import lagging
 from .records import Record
 from .refs import common_folder, node_branch, places, swap, tip
 from .trees import EMPTY, Entry, edit, find, pick
+from .wire import Wire
 
 TASK_FILE = "airesearch.yaml"
 BUS = "research"
@@ -30,6 +34,8 @@ class Lab:
         self.trunk = trunk
         self.notices: list[str] = []
         """What a command should tell the user at its end, in plain sentences."""
+        self.wire: Wire | None = None
+        """Where every action is published before it counts here; None keeps them to this clone."""
 
     @property
     def home(self) -> Path:
@@ -118,7 +124,9 @@ class Lab:
         me = self._committer()
         parents = [] if parent is None else [parent]
         oid = self.repo.create_commit(None, me, me, message, tree, parents)
-        swap(self.repo, branch, parent, oid, message.partition("\n")[0])
+        self._swap(branch, parent, oid, message.partition("\n")[0])
+        # `git init` syncs nothing, and may have been a moment ago.
+        sync(*(common_folder(self.repo) / name for name in ("HEAD", "config", "")))
         return oid
 
     def _must_pass(self, check: Check, change: Change) -> None:
@@ -138,18 +146,49 @@ class Lab:
             return pygit2.Signature(name, email)
         return pygit2.Signature("airesearch", "airesearch@airesearch")
 
+    def fetch(self) -> None:
+        """Where actions are published: see what others published; branches here follow."""
+        if self.wire is None:
+            return
+        self.wire.fetch(self.trunk)
+        for one in lagging(self.repo, self.wire.remote, self.trunk):
+            with suppress(RefMoved):  # another worker of this clone does the same
+                self._move_here(one.branch, one.here, one.there, "as published")
+
     def catch_up(self) -> None:
         """Bring along the checkouts of the trunk that were left behind and are clean by now."""
         behind = [one for one in checkouts(self.repo, self.trunk) if one.is_behind]
         self.notices += [notice for one in behind if (notice := one.follow(self.trunk_tip))]
 
     def _move(self, branch: str, old: pygit2.Oid | None, new: pygit2.Oid, subject: str) -> None:
-        """Point `branch` at `new` if it is still at `old`, and let clean checkouts follow."""
+        """Point `branch` at `new` if it is still at `old`; published first, where that is done."""
+        if self.wire is None:
+            self._move_here(branch, old, new, subject)
+            return
+        ref = f"refs/heads/{branch}"
+        self.wire.publish(ref, old, new)
+        # A branch that is here on the remote only stands there by now, and needs no other ref.
+        if old is not None and tip(self.repo, ref) is not None:
+            with suppress(RefMoved):  # another worker of this clone saw it published
+                self._move_here(branch, old, new, subject)
+
+    def _move_here(
+        self, branch: str, old: pygit2.Oid | None, new: pygit2.Oid, subject: str
+    ) -> None:
+        """The same in this repository; clean checkouts follow."""
         here = checkouts(self.repo, branch)
         for checkout in here:
             checkout.prepare()
-        swap(self.repo, branch, old, new, subject)
+        self._swap(branch, old, new, subject)
         self.notices += [notice for one in here if (notice := one.follow(new))]
+
+    def _swap(self, branch: str, old: pygit2.Oid | None, new: pygit2.Oid, subject: str) -> None:
+        """Move a branch: what it is to hold is on disk before, and it itself after."""
+        home = common_folder(self.repo)
+        sync(home / "objects")
+        swap(self.repo, branch, old, new, subject)
+        above = (home / "refs/heads" / branch).relative_to(home).parents
+        sync(*(home / folder for folder in above))
 
 
 def open_lab(start: Path) -> Lab:
@@ -165,6 +204,7 @@ def open_lab(start: Path) -> Lab:
 
 def open_repository(start: Path) -> pygit2.Repository:
     """The git repository `start` lies in."""
+    enable()
     if not start.is_dir():
         raise AiresearchError(f"{start} is not a folder", "name the folder of a lab")
     try:

@@ -30,6 +30,15 @@ class Entry:
     mode: int
 
 
+@dataclass(frozen=True)
+class Difference:
+    """What stands at a path in two trees as a file; None where that is a folder, or nothing."""
+
+    path: str
+    before: Entry | None
+    after: Entry | None
+
+
 _Edits = Mapping[str, bytes | Entry | None]
 
 
@@ -75,6 +84,30 @@ def walk(repo: Repository, root: Oid, under: str = "") -> Iterator[Entry]:
             yield Entry(under + name, entry.oid, entry.mode)
 
 
+def differences(repo: Repository, old: Oid, new: Oid, under: str = "") -> Iterator[Difference]:
+    """Every file that two trees do not share; folders that they do are not opened."""
+    before, after = _open(repo, old), _open(repo, new)
+    for name in {**before, **after}:
+        was, now = before.get(name), after.get(name)
+        if was == now:
+            continue
+        path = under + name
+        (old_file, old_folder), (new_file, new_folder) = _sides(path, was), _sides(path, now)
+        if old_file or new_file:
+            yield Difference(path, old_file, new_file)
+        if old_folder != new_folder:
+            yield from differences(repo, old_folder, new_folder, f"{path}/")
+
+
+def _sides(path: str, entry: Entry | None) -> tuple[Entry | None, Oid]:
+    """The file and the folder that stand at `path`: one of them, or none."""
+    if entry is None:
+        return None, EMPTY
+    if entry.mode == FileMode.TREE:
+        return None, entry.oid
+    return Entry(path, entry.oid, entry.mode), EMPTY
+
+
 def edit(repo: Repository, root: Oid, edits: _Edits) -> Oid:
     """`root` with each path set to bytes or to another tree's entry, or removed where None.
 
@@ -106,29 +139,35 @@ def pick(repo: Repository, root: Oid, paths: Iterable[str]) -> Oid:
     return edit(repo, EMPTY, {path: entry for path, entry in found.items() if entry is not None})
 
 
+def is_file(entry: Entry) -> bool:
+    """Whether it is laid out: a submodule is not, as its content is not in this repository."""
+    return entry.mode != FileMode.COMMIT
+
+
 def lay_out(repo: Repository, root: Oid, folder: Path, keep: Callable[[str], bool]) -> None:
     """Write the files of `root` that `keep` lets through below `folder`, exactly as committed.
 
     No filter of the user's git configuration runs: what is measured is the object, byte for byte.
-    Submodules are left out: their content is not in this repository.
     """
     made = {folder}
     folder.mkdir(parents=True, exist_ok=True)
     for entry in walk(repo, root):
-        if entry.mode == FileMode.COMMIT or not keep(entry.path):
+        if not is_file(entry) or not keep(entry.path):
             continue
         target = folder / entry.path
         if target.parent not in made:
             target.parent.mkdir(parents=True, exist_ok=True)
             made.add(target.parent)
-        _write_file(target, entry.mode, repo.odb.read(entry.oid)[1])
+        write_file(repo, entry, target)
 
 
-def _write_file(target: Path, mode: int, data: bytes) -> None:
-    if mode == FileMode.LINK:
+def write_file(repo: Repository, entry: Entry, target: Path) -> None:
+    """Write one file of a tree, exactly as committed, where nothing stands yet."""
+    data = repo.odb.read(entry.oid)[1]
+    if entry.mode == FileMode.LINK:
         target.symlink_to(os.fsdecode(data))
         return
-    bits = 0o755 if mode == FileMode.BLOB_EXECUTABLE else 0o644
+    bits = 0o755 if entry.mode == FileMode.BLOB_EXECUTABLE else 0o644
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, bits)
     with os.fdopen(handle, "wb") as file:
         file.write(data)

@@ -8,8 +8,11 @@ import math
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from .inventory import Facts, Known, take, total
 from .stops import Pace, Stop, over
 
 MOST_FILES = 100_000
@@ -67,17 +70,45 @@ def _facts(entry: os.DirEntry[str]) -> os.stat_result | None:
         return None
 
 
-class FolderGrowth:
-    """Samples a folder against what it held at the start; `written` is the growth in bytes."""
+@dataclass(frozen=True)
+class _Whole:
+    """What lies below a folder: bytes in all, and the number of files and folders."""
 
-    def __init__(self, folder: Path, allowed: int) -> None:
+    bytes: int
+    files: int
+
+
+def _whole(folder: Path) -> _Whole:
+    walk = Walk(folder)
+    walk.advance()
+    return _Whole(walk.bytes, walk.files)
+
+
+def _whole_of(found: dict[str, Facts]) -> _Whole:
+    return _Whole(total(found), len(found) - 1)  # without the folder itself
+
+
+class FolderGrowth:
+    """Samples a folder against what it held at the start; `written` is the growth in bytes.
+
+    Where that is `known` it is not looked at, and what is left at the end gets known too.
+    """
+
+    def __init__(self, folder: Path, allowed: int, known: Known | None = None) -> None:
         self.written = 0
         self._folder = folder
         self._allowed = allowed
-        self._start = Walk(folder)
-        self._start.advance()
+        self._known = known
+        if known is None:
+            self._start = _whole(folder)
         self._walk = Walk(folder)
         self._pace = Pace(first=0.05, most=0.1)
+
+    @cached_property
+    def _start(self) -> _Whole:
+        """What the folder held at the start; many a trial ends before anybody asks for it."""
+        assert self._known is not None, "it was looked at where nothing was known"
+        return _whole_of(self._known.before)
 
     @property
     def due(self) -> float:
@@ -91,7 +122,7 @@ class FolderGrowth:
             done = self._walk.advance(started + SLICE)
         except OSError as error:
             return _unreadable(error)
-        stop = self._over(self._walk)
+        stop = self._over(self._walk.bytes, self._walk.files)
         if done:
             self._walk = Walk(self._folder)
             self._pace.done(started)
@@ -101,16 +132,27 @@ class FolderGrowth:
 
     def final(self) -> Stop | None:
         """Measure all of the folder at once."""
-        walk = Walk(self._folder)
         try:
-            walk.advance()
+            if self._known is None:
+                return self._grown_to(_whole(self._folder))
+            return self._look_again(self._known)
         except OSError as error:
             return _unreadable(error)
-        self.written = walk.bytes - self._start.bytes
-        return self._over(walk)
 
-    def _over(self, walk: Walk) -> Stop | None:
-        written, made = walk.bytes - self._start.bytes, walk.files - self._start.files
+    def _look_again(self, known: Known) -> Stop | None:
+        most = len(known.before) + MOST_FILES
+        found = take(self._folder, most)
+        if len(found) <= most:
+            known.after = found
+        # To add up what is there takes longer than to see that it is all as it was.
+        return None if found == known.before else self._grown_to(_whole_of(found))
+
+    def _grown_to(self, end: _Whole) -> Stop | None:
+        self.written = end.bytes - self._start.bytes
+        return self._over(end.bytes, end.files)
+
+    def _over(self, found: int, files: int) -> Stop | None:
+        written, made = found - self._start.bytes, files - self._start.files
         if written > self._allowed:
             return Stop("output", over("wrote", written, self._allowed))
         if made > MOST_FILES:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from .interrupts import uninterrupted
+
 _BEING_MADE = 60.0
 """Seconds after which a folder without its name yet was left by a killed worker."""
 
@@ -28,8 +30,9 @@ def held_folder(folder: Path) -> Iterator[Path]:
         fresh.rename(folder)
         yield folder
     finally:
-        remove(folder)
-        os.close(handle)
+        with uninterrupted():
+            remove(folder)
+            os.close(handle)
 
 
 def sweep(folders: Path) -> None:

@@ -20,7 +20,8 @@ from typing import Literal, Protocol
 
 from .child import Child
 from .folder_growth import FolderGrowth
-from .interrupts import uninterrupted
+from .interrupts import listening, uninterrupted
+from .inventory import Known
 from .launch import bounded, launch
 from .nameless import HeldOpen
 from .reaper import Tree
@@ -74,15 +75,24 @@ class _Meter(Protocol):
     def check(self) -> Stop | None: ...
 
 
-def run(argv: Sequence[str], *, folder: Path, env: Mapping[str, str], limits: Limits) -> Ran:
+def run(
+    argv: Sequence[str],
+    *,
+    folder: Path,
+    env: Mapping[str, str],
+    limits: Limits,
+    known: Known | None = None,
+) -> Ran:
     """Run `argv` in `folder` with exactly `env`; returns once all its processes are gone.
+
+    What is `known` of the folder is not looked up, and what it holds at the end is made known.
 
     Raises CannotStart for a command that is missing or no program, CannotEnd for processes that
     survive being killed. Any other exception, Ctrl-C too, leaves after everything has ended.
     """
     command = bounded(argv, folder=folder, env=env, largest_file=limits.output)
     with adopting() as adopts, ExitStack() as undo:
-        tree, growth = Tree(adopts), FolderGrowth(folder, limits.output)
+        tree, growth = Tree(adopts), FolderGrowth(folder, limits.output, known)
         memory = TreeMemory(tree, limits.memory)
         started = time.monotonic()
         with uninterrupted():
@@ -90,7 +100,8 @@ def run(argv: Sequence[str], *, folder: Path, env: Mapping[str, str], limits: Li
             tree.claim(child.pid)
             undo.callback(_end, child, tree)
         meters = (memory, growth, HeldOpen(tree, limits.output))
-        stop = _watch(child, limits, started + limits.seconds, meters)
+        with listening():
+            stop = _watch(child, limits, started + limits.seconds, meters)
         seconds = time.monotonic() - started
         tree.polite = stop is None or stop.limit == "timeout"
         leftovers = 0 if stop else tree.linger(COURTESY)

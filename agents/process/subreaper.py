@@ -1,11 +1,13 @@
 """Linux's child subreaper: orphans below this process become its children, not init's."""
 
 import ctypes
+import os
+import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-SET_CHILD_SUBREAPER, GET_CHILD_SUBREAPER = 36, 37  # prctl(2)
+SET_PARENT_DEATH_SIGNAL, SET_CHILD_SUBREAPER, GET_CHILD_SUBREAPER = 1, 36, 37  # prctl(2)
 
 
 @contextmanager
@@ -27,3 +29,12 @@ def adopting() -> Iterator[bool]:
         yield done
     finally:
         prctl(SET_CHILD_SUBREAPER, before.value, 0, 0, 0)
+
+
+def end_with_parent() -> None:
+    """Be interrupted when the process that forked us dies (Linux)."""
+    parent = os.getppid()
+    with suppress(AttributeError):  # there is no prctl
+        ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGINT, 0, 0, 0)
+    if os.getppid() != parent:
+        raise KeyboardInterrupt

@@ -1,0 +1,128 @@
+"""What the size of a repository costs a step: 10,000 files and 500 MB against a handful.
+
+The proposer changes one number and the trial is `true`, as in overhead.py. Framework time is the
+wall clock of a step less the trial's own duration; the first step lays the folder out. The two
+repositories take turns, and on a busy machine `least` and `cpu`, this process's own processor time,
+say more than the median.
+
+    python benchmarks/bigrepo.py [--quick] [--json FILE]
+"""
+
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, ClassVar
+
+from airesearch.agents.brief import Brief, Proposal
+from airesearch.agents.campaign import Campaign
+from airesearch.agents.found import adopt
+from airesearch.agents.loop import step
+from airesearch.agents.team import Agent
+from airesearch.gitlab.desk import Desk
+
+TASK = """\
+name: bigrepo
+objective: {metric: train_seconds, goal: minimize}
+candidate: "true"
+editable: [knob.txt]
+promotion: {replicates: 1, min_effect: 1000}
+"""
+FOLDERS = 100
+FILES_A_FOLDER = 100
+BYTES_A_FILE = 50_000
+STEPS = 40
+
+
+class Noop:
+    """Changes one number, so that no candidate is a duplicate."""
+
+    repairs: ClassVar[bool] = False
+
+    def propose(self, desk: Desk, brief: Brief) -> Proposal:
+        desk.write("knob.txt", f"{brief.node}\n".encode())
+        return Proposal(f"knob {brief.node}")
+
+
+def make_lab(folder: Path) -> Campaign:
+    """A lab of what is in `folder`, and a knob."""
+    git = ["git", "-C", str(folder)]
+    (folder / "knob.txt").write_text("0\n")
+    (folder / "airesearch.yaml").write_text(TASK)
+    subprocess.run([*git, "init", "-q", "-b", "main"], check=True)
+    subprocess.run([*git, "add", "-A"], check=True)
+    who = ["-c", "user.name=bench", "-c", "user.email=bench@example.org"]
+    subprocess.run([*git, *who, "commit", "-qm", "Start"], check=True)
+    campaign = Campaign(adopt(folder, None, os.environ).lab, os.environ)
+    campaign.team = (Agent("tuner", Noop()),)
+    return campaign
+
+
+def step_cost(campaign: Campaign) -> tuple[float, float]:
+    """Milliseconds of framework time in one step, on the clock and of this process's processor."""
+    start, used = time.perf_counter(), time.process_time()
+    done = step(campaign)
+    clock = time.perf_counter() - start - done.node.trials[-1].duration
+    return 1000 * clock, 1000 * (time.process_time() - used)
+
+
+def fill(folder: Path, quick: bool) -> None:
+    """Write the large repository's files: text and bytes that do not compress, half and half."""
+    draws = random.Random(0)
+    size = BYTES_A_FILE // 10 if quick else BYTES_A_FILE
+    for number in range(FOLDERS):
+        below = folder / "data" / f"{number:03d}"
+        below.mkdir(parents=True)
+        for name in range(FILES_A_FOLDER):
+            data = draws.randbytes(size // 2)
+            (below / f"{name:03d}.bin").write_bytes(data + data.hex().encode()[: size - size // 2])
+
+
+def row(name: str, folder: Path, costs: list[tuple[float, float]]) -> dict[str, Any]:
+    """The first step, and the middle and the least of those after it."""
+    clocks = [clock for clock, _ in costs[1:]]
+    files = subprocess.run(["git", "-C", folder, "ls-files"], capture_output=True, check=True)
+    return {
+        "repository": name,
+        "files": files.stdout.count(b"\n"),
+        "mb": sum(file.stat().st_size for file in folder.glob("data/*/*")) / 1e6,
+        "first_ms": costs[0][0],
+        "step_ms": statistics.median(clocks),
+        "least_ms": min(clocks),
+        "cpu_ms": statistics.median(cpu for _, cpu in costs[1:]),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="a tenth of the bytes")
+    parser.add_argument("--json", type=Path, metavar="FILE")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="airesearch-bench-") as place:
+        folders = {name: Path(place, name) for name in ("small", "large")}
+        for folder in folders.values():
+            folder.mkdir()
+        fill(folders["large"], options.quick)
+        labs = {name: make_lab(folder) for name, folder in folders.items()}
+        turns = [{name: step_cost(lab) for name, lab in labs.items()} for _ in range(1 + STEPS)]
+        rows = [row(name, folders[name], [turn[name] for turn in turns]) for name in labs]
+        del labs
+    print(f"{'':>7} {'files':>7} {'MB':>5} {'first':>9} {'step':>9} {'least':>9} {'cpu':>9}   (ms)")
+    for one in rows:
+        times = " ".join(f"{one[k]:>9.1f}" for k in ("first_ms", "step_ms", "least_ms", "cpu_ms"))
+        print(f"{one['repository']:>7} {one['files']:>7} {one['mb']:>5.0f} {times}")
+    more = {key: rows[1][key] - rows[0][key] for key in ("step_ms", "least_ms", "cpu_ms")}
+    print(
+        "a step in the large one costs more: " + ", ".join(f"{k} {v:.1f}" for k, v in more.items())
+    )
+    if options.json:
+        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
