@@ -37,6 +37,7 @@ def guarded(command: click.Command) -> int:
         wrong.show()
         return USAGE
     except (KeyboardInterrupt, click.Abort):
+        _be_deaf()
         return _say(INTERRUPTED, _INTERRUPTED)
     except NothingToDo as nothing:
         return _say(NOTHING, str(nothing))
@@ -51,8 +52,12 @@ def guarded(command: click.Command) -> int:
         return _say(ERROR, f"error: {error}\n  {mend}") if mend else _bug()
     finally:
         # All is done and said; one more Ctrl-C must not turn that into a traceback.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _be_deaf()
+
+
+def _be_deaf() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _prepare_streams() -> None:

@@ -16,6 +16,7 @@ COMMANDS: Mapping[str, str] = {
     "init": "act:init",
     "step": "act:step_command",
     "run": "act:run_command",
+    "replicate": "act:replicate_command",
     "status": "look:status_command",
     "log": "look:log_command",
     "tree": "look:tree_command",

@@ -29,6 +29,7 @@ from .command_brief import render_brief
 from .command_room import without
 from .environment import find_command, trial_environment
 from .process import Limits, Ran, held_folder, run, sweep
+from .replies import Reply, keep, recall
 
 _MIB = 1 << 20
 _TRIALS_OF_TIME = 10
@@ -61,18 +62,26 @@ class Command:
         Raises Denied for a folder that cannot be taken back, AgentFailed where a limit stopped the
         agent, or it failed and changed nothing; CannotStart where there is no such program.
         """
+        kept = recall(self.desks.parent, brief.node)
+        if kept is None or (kept.agent, kept.parent) != (self.agent, brief.parent):
+            kept = self._ask(desk, brief)
+        junk = _ignore_lines(desk, kept.laid)
+        bounds = Bounds(self.task.budget.output_mb * _MIB)
+        back = absorb(desk, kept.laid, bounds, lambda path: self._is_left(path, junk))
+        if kept.code != 0 and not (back.written or back.removed):
+            raise AgentFailed(f"{self.command}: {_end(kept)}")
+        return _proposal(back, kept)
+
+    def _ask(self, desk: Desk, brief: Brief) -> Reply:
+        """Start the agent, and keep what it came to."""
         sweep(self.desks)
         with held_folder(self.desks / f"{brief.node}-{os.getpid()}") as folder:
             laid = lay_out_desk(self.repo, desk, folder, self.agent)
-            junk = _ignore_lines(desk, laid)
             ran = self._start(laid, render_brief(self.task, desk, brief), brief.seed)
             if ran.stopped:
                 raise AgentFailed(f"{self.command}: {ran.reason}")
-            bounds = Bounds(self.task.budget.output_mb * _MIB)
-            back = absorb(desk, laid, bounds, lambda path: self._is_left(path, junk))
-        if ran.code != 0 and not (back.written or back.removed):
-            raise AgentFailed(f"{self.command}: {_end(ran)}")
-        return _proposal(back, ran)
+            reply = Reply(self.agent, brief.parent, brief.operator, laid, ran.code or 0, ran.log)
+            return keep(self.desks.parent, brief.node, reply)
 
     def _start(self, laid: Laid, text: str, seed: int) -> Ran:
         own = laid.folder / RESERVED
@@ -129,28 +138,28 @@ def _is_pattern(line: str) -> bool:
     return True
 
 
-def _proposal(back: Absorbed, ran: Ran) -> Proposal:
+def _proposal(back: Absorbed, reply: Reply) -> Proposal:
     subjects = [message.strip().partition("\n")[0] for message in back.messages]
     paths = ", ".join(quote_path(path) for path in (*back.written, *back.removed))
     subject = "; ".join(filter(None, subjects)) or (f"edit {paths}" if paths else "no change")
-    return Proposal(subject, "\n\n".join(filter(None, _paragraphs(back, ran))))
+    return Proposal(subject, "\n\n".join(filter(None, _paragraphs(back, reply))))
 
 
-def _paragraphs(back: Absorbed, ran: Ran) -> list[str]:
+def _paragraphs(back: Absorbed, reply: Reply) -> list[str]:
     said = "\n\n".join(message.strip() for message in back.messages)
     if len(back.messages) == 1:  # its first line is the subject already
         said = said.partition("\n")[2].strip()
     parts = [said if len(said) <= _LONGEST_BODY else f"{said[:_LONGEST_BODY]}…"]
-    if ran.code != 0:
-        parts.append(f"The agent ended with {_end(ran)}")
+    if reply.code != 0:
+        parts.append(f"The agent ended with {_end(reply)}")
     if back.other_modes:
         paths = one_line(", ".join(quote_path(path) for path in back.other_modes), 200)
         parts.append(f"Executable bits were left as they were: {paths}")
     return parts
 
 
-def _end(ran: Ran) -> str:
-    lines = [line for line in ran.log.decode("utf-8", "replace").splitlines() if line.strip()]
+def _end(reply: Reply) -> str:
+    lines = [line for line in reply.log.decode("utf-8", "replace").splitlines() if line.strip()]
     last = f": {one_line(lines[-1], 200)}" if lines else ""
-    code = ran.code or 0
+    code = reply.code
     return f"{f'signal {-code}' if code < 0 else f'exit {code}'}{last}"

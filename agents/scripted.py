@@ -1,6 +1,7 @@
 """The `scripted` proposer: replays a list of edits. For tests, docs and dry runs."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import ClassVar
 
 from ..gitlab.desk import Desk
@@ -39,6 +40,7 @@ class _Script:
     turns: tuple[Turn, ...]
 
 
+@lru_cache(maxsize=4)
 def parse_script(text: bytes, file: str) -> tuple[Turn, ...]:
     """The turns of a script: YAML with one list under `turns`."""
     return load(_Script, text, file).turns

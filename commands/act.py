@@ -6,6 +6,8 @@ import os
 import shlex
 import sys
 import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +15,20 @@ import click
 
 from ..agents.campaign import Campaign
 from ..agents.found import adopt, found_example
-from ..agents.loop import Step, run, step
+from ..agents.loop import Step, replicate, run, step
 from ..agents.template import Settings
+from ..agents.workers import run_beside
 from ..examples import names as example_names
 from ..gitlab.errors import AiresearchError
 from ..gitlab.lab import open_lab
-from ..gitlab.tree import load_tree
+from ..gitlab.tree import load_tree, values_of
 from ..gitlab.views import rows, summary
 from ..gitlab.views.progress import live_line
+from ..gitlab.wire import Wire
+from .look import best_aim, node_argument
 from .say import STYLES, as_json, lines, paint, print_json, warn
 
-_DEMO_TRIALS = 20
+_DEMO_TRIALS = 60
 
 
 class _Hours(click.FloatRange):
@@ -49,10 +54,10 @@ def demo(trials: int) -> None:
     lab = found_example("digits", place, _variables())
     click.echo(f"a lab in {place}: make the digit classifier in train.py err less")
     campaign = Campaign(lab, _variables())
-    _run(campaign, trials, None)
+    _show((_told(campaign, done) for done in run(campaign, trials, None)), trials)
     tree = load_tree(lab)
     click.echo()
-    lines(summary.best_lines(lab, tree, campaign.task.objective.metric))
+    lines(summary.best_lines(lab, tree, best_aim(campaign.task, tree, campaign.noise)))
     shown = shlex.quote(str(place))
     click.echo(f"\nLook at it with plain git, or with `airesearch -C {shown} log`:")
     click.echo(f"  git -C {shown} log --graph --oneline main")
@@ -102,34 +107,46 @@ def init(folder: Path, /, path: Path | None, example: str | None, **flags: Any) 
     warn(lab.notices)
     click.echo(f"the lab is in {lab.repo.workdir or lab.repo.path}, measuring the baseline")
     campaign = Campaign(lab, _variables())
-    baseline = step(campaign)
-    _print_step(campaign, baseline)
-    if not baseline.promoted:
+    click.echo(rows.HEADER)
+    done = step(campaign)
+    while not done.promoted and done.node.verdict is None:
+        _print_step(campaign, done)
+        done = step(campaign)
+    _print_step(campaign, done)
+    if not done.promoted:
         raise AiresearchError(
-            f"the baseline did not measure: {baseline.node.reason}",
-            f"look: airesearch show {baseline.node.id}; then mend it, commit, and type: "
+            f"the baseline did not measure: {done.node.reason}",
+            f"look: airesearch show {done.node.id}; then mend it, commit, and type: "
             "airesearch step",
         )
     away = "" if place.resolve() == Path.cwd() else f"cd {shlex.quote(str(place))} && "
     click.echo(f"next: {away}airesearch run --trials 20")
 
 
+_publish = click.option(
+    "--publish", is_flag=True, help="Share the work with other clones through the remote, origin."
+)
+
+
 @click.command("step")
+@_publish
 @as_json
 @click.pass_obj
-def step_command(folder: Path, as_json: bool) -> None:
+def step_command(folder: Path, publish: bool, as_json: bool) -> None:
     """Run one trial: propose, measure, judge, promote. For CI.
 
     \b
     Exit code 3 says that nothing is left to do: budget spent or target reached.
-    Example:
+    Examples:
       airesearch step --json
+      airesearch step --publish
     """
-    campaign = Campaign(open_lab(folder), _variables())
+    campaign = _campaign(folder, publish)
     done = step(campaign)
     if as_json:
         print_json(_step_facts(done))
     else:
+        click.echo(rows.HEADER)
         _print_step(campaign, done)
     warn(campaign.lab.notices)
 
@@ -137,25 +154,77 @@ def step_command(folder: Path, as_json: bool) -> None:
 @click.command("run")
 @click.option("--trials", type=click.IntRange(min=1), help="Stop after so many trials.")
 @click.option("--hours", type=_Hours(min=0, min_open=True), help="Stop after so long.")
+@click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Trials at a time.",
+)
+@_publish
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a trial, a line each.")
 @click.pass_obj
-def run_command(folder: Path, trials: int | None, hours: float | None, as_json: bool) -> None:
+def run_command(
+    folder: Path, trials: int | None, hours: float | None, jobs: int, publish: bool, as_json: bool
+) -> None:
     """Run trials until the budget is spent, the target reached, or Ctrl-C.
 
     \b
-    Whatever stops it, the next run goes on where it stopped.
+    Whatever stops it, the next run goes on where it stopped. Run it twice, here or on another
+    machine that shares the folder, and it goes faster. One Ctrl-C ends the trials that run and
+    records the rest; a second one stops at once, and nothing is lost either.
     Examples:
       airesearch run
       airesearch run --trials 20
-      airesearch run --hours 8
+      airesearch run --hours 8 --jobs 4
+    """
+    campaign = _campaign(folder, publish)
+    told: Iterable[_Told]
+    if jobs == 1:
+        told = (_told(campaign, done) for done in run(campaign, trials, hours))
+    else:
+        campaign.runner.prepare()
+        told = run_beside(lambda: _campaign(folder, publish), jobs, trials, hours, _told)
+    if as_json:
+        for step_told in told:
+            click.echo(json.dumps(step_told.facts))
+            warn(step_told.notices)
+    else:
+        _show(told, trials)
+    warn(campaign.lab.notices)
+
+
+@click.command("replicate")
+@node_argument
+@click.option("--trials", type=click.IntRange(min=1), default=1, show_default=True)
+@as_json
+@click.pass_obj
+def replicate_command(folder: Path, node: int, trials: int, as_json: bool) -> None:
+    """Run NODE again on its next seeds, for more evidence on it.
+
+    \b
+    A node that was discarded is judged anew, and is promoted if the evidence suffices then.
+    Example:
+      airesearch replicate 12 --trials 3
     """
     campaign = Campaign(open_lab(folder), _variables())
-    if as_json:
-        for done in run(campaign, trials, hours):
+    if not as_json:
+        click.echo(rows.HEADER)
+    for _ in range(trials):
+        done = replicate(campaign, node)
+        if as_json:
             click.echo(json.dumps(_step_facts(done)))
-    else:
-        _run(campaign, trials, hours)
+        else:
+            _print_step(campaign, done)
     warn(campaign.lab.notices)
+
+
+def _campaign(folder: Path, publish: bool) -> Campaign:
+    lab = open_lab(folder)
+    if publish:
+        lab.wire = Wire(lab.repo)
+    return Campaign(lab, _variables())
 
 
 def _variables() -> dict[str, str]:
@@ -180,32 +249,61 @@ def _settings(flags: dict[str, Any]) -> Settings | None:
     return Settings(**flags)
 
 
-def _run(campaign: Campaign, trials: int | None, hours: float | None) -> None:
+@dataclass(frozen=True)
+class _Told:
+    """What is told of a step, wherever it was taken."""
+
+    facts: dict[str, Any]
+    row: str
+    style: str
+    live: str
+    notices: tuple[str, ...]
+
+
+def _told(campaign: Campaign, done: Step) -> _Told:
+    metric, best = campaign.task.objective.metric, campaign.value(campaign.tree.incumbent)
+    live = "measuring" if best is None else f"best {metric} {rows.number(best)}"
+    notices = tuple(campaign.lab.notices)
+    campaign.lab.notices.clear()
+    style = STYLES.get(str(done.node.verdict), "")
+    return _Told(_step_facts(done), _row(campaign, done), style, live, notices)
+
+
+def _show(told: Iterable[_Told], trials: int | None) -> None:
     """Steps with their rows: above a live line on a terminal, plain in a pipe."""
-    metric = campaign.task.objective.metric
-    steps = run(campaign, trials, hours)
     click.echo(rows.HEADER)
+    notices: list[str] = []
     if not sys.stdout.isatty():
-        for done in steps:
-            click.echo(rows.line(done.node, metric))
-        return
-    with live_line(trials, "measuring") as show_row:
-        live = "measuring"
-        for done in steps:
-            if done.promoted:
-                live = f"best {metric} {rows.number(campaign.value(done.node))}"
-            show_row(rows.line(done.node, metric), STYLES.get(str(done.node.verdict), ""), live)
+        for step_told in told:
+            click.echo(step_told.row)
+            notices += step_told.notices
+    else:
+        with live_line(trials, "measuring") as show_row:
+            for step_told in told:
+                show_row(step_told.row, step_told.style, step_told.live)
+                notices += step_told.notices
+    warn(notices)
 
 
 def _print_step(campaign: Campaign, done: Step) -> None:
-    click.echo(rows.HEADER)
-    paint(done.node, rows.line(done.node, campaign.task.objective.metric))
+    paint(done.node, _row(campaign, done))
+
+
+def _row(campaign: Campaign, done: Step) -> str:
+    """The node in full where the step began it or decided something, else the trial alone."""
+    node, metric = done.node, campaign.task.objective.metric
+    is_decided = node.verdict is not None and node.weighed == len(node.trials)
+    if done.promoted or is_decided or len(node.trials) == 1:
+        return rows.line(node, metric)
+    trials = campaign.tree.nodes[done.trial.node].trials
+    return rows.further(node, done.trial, values_of(trials[-1:], metric).get(done.trial.replicate))
 
 
 def _step_facts(done: Step) -> dict[str, Any]:
     facts = rows.facts(done.node)
     keys = ("node", "parent", "operator", "agent", "status", "metrics", "verdict")
     return {
+        "trial": str(done.trial),
         **{key: facts[key] for key in keys},
         "promoted": done.promoted,
         "seconds": round(done.seconds, 6),

@@ -57,7 +57,9 @@ def test_a_commit_of_a_person_gets_a_baseline_and_is_never_undone(lab: Path, pat
 
 
 def test_a_new_task_of_a_person_is_in_force_at_the_next_step(lab: Path) -> None:
-    task = (lab / "airesearch.yaml").read_text() + "promotion: {min_effect: 100.0}\n"
+    text = (lab / "airesearch.yaml").read_text()
+    task = text.replace("replicates: 1", "replicates: 1\n  min_effect: 100.0")
+    assert task != text
     commit(lab, "airesearch.yaml", task)
     done = [airesearch(lab, "step", "--json").json() for _ in range(4)]
     assert [step["promoted"] for step in done] == [True, False, False, False]
@@ -181,8 +183,9 @@ def test_an_interrupted_node_goes_on_in_a_clone(lab: Path, tmp_path: Path) -> No
     git(lab, "update-ref", "refs/heads/node/000002", "node/000002~1")
     theirs = clone(lab, tmp_path / "clone")
     done = airesearch(theirs, "step", "--json").json()
-    assert (done["node"], done["verdict"]) == (2, "discard")
-    assert branches(theirs) == ["node/000002"]
+    assert (done["node"], done["verdict"]) == (3, "keep"), "the other wanted a verdict only"
+    assert airesearch(theirs, "show", "2", "--json").json()["verdict"] == "discard"
+    assert branches(theirs) == ["node/000002", "node/000003"]
     whole(theirs)
 
 

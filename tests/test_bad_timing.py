@@ -4,6 +4,7 @@ About 35 s on two cores, most of it the two tests that kill one step at each of 
 """
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -75,8 +76,10 @@ def finished(folder: Path) -> None:
     assert all(node["verdict"] for node in airesearch(folder, "log", "--json").json())
     actions = "--format=%(trailers:key=Action,valueonly,separator=%x20)"
     for branch in branches(folder):
-        said = git(folder, "log", "-3", "--reverse", actions, branch).split()
-        assert said == ["propose", "measure", "judge"], branch
+        said = git(folder, "log", "--first-parent", "--reverse", actions, branch).split()
+        life = " ".join(said[len(said) - said[::-1].index("propose") - 1 :])
+        # Judged twice where another worker was promoted first.
+        assert re.fullmatch(r"propose( measure)+( judge)+", life), (branch, life)
     assert git(folder, "status", "--porcelain") == ""
     whole(folder)
 
@@ -170,6 +173,7 @@ def test_interrupted_at_many_instants(tmp_path: Path, number: signal.Signals) ->
         assert worker.returncode in (0, 3, 130, -number), err.decode()
         if worker.returncode == -number:
             assert number is signal.SIGKILL or tenth < 5, "it was caught once the door stood"
+            continue  # with Python's own words, where it was still at its imports
         assert b"Traceback" not in err, f"after {tenth / 10} s: {err.decode()}"
         if worker.returncode == 130:
             assert b"interrupted" in err

@@ -1,0 +1,62 @@
+"""Who works on what: the leases a worker holds while a step lasts."""
+
+import secrets
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from ..gitlab.far_lease import FarLeases
+from ..gitlab.lab import Lab
+from ..gitlab.lease import claim, clock, held, leased, live, release
+
+_WORKER = secrets.token_hex(8)
+
+
+class Claims:
+    """The nodes that this worker has taken; all are free again when it is closed."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._repo = lab.repo
+        self._leases = ExitStack()
+        self._mine: set[int] = set()
+        self._far: FarLeases | None = None
+        if lab.wire is not None:
+            self._far = self._leases.enter_context(FarLeases(lab.wire, lab.notices.append))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._mine.clear()
+        self._leases.close()
+
+    def take(self, node: int) -> bool:
+        """Whether the node is ours now; not where another worker is at it."""
+        return node in self._mine or self._take(node)
+
+    def _take(self, node: int) -> bool:
+        now = clock(self._repo)
+        lease = claim(self._repo, node, _WORKER, now)
+        if lease is None:
+            return False
+        if self._far is not None and not self._far.take(lease, now):
+            release(self._repo, lease)
+            return False
+        self._leases.enter_context(held(self._repo, lease))
+        self._mine.add(node)
+        return True
+
+    def begun(self) -> frozenset[int]:
+        """The nodes that some worker has taken, alive or dead."""
+        return leased(self._repo)
+
+    def others(self) -> int:
+        """How many nodes other workers are at."""
+        now = clock(self._repo)
+        far = frozenset[int]() if self._far is None else self._far.live(now)
+        return len((live(self._repo, now) | far) - self._mine)

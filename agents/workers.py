@@ -1,0 +1,182 @@
+"""Workers beside each other in one command: forks that each take steps on the same lab.
+
+They share nothing but the repository, like workers on other machines do. This process gives out
+steps and hears what came of them; it does none itself, so that it holds no lease and no slot.
+"""
+
+import multiprocessing
+import os
+import pickle
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import Any
+
+from ..gitlab.errors import AiresearchError, NothingToDo
+from .campaign import Campaign
+from .loop import Step, run
+from .process import end_with_parent
+
+Show = Callable[[Campaign, Step], Any]
+"""What is told of a step; it is made where the step was taken, and must pickle."""
+
+
+def run_beside(
+    start: Callable[[], Campaign], jobs: int, trials: int | None, hours: float | None, show: Show
+) -> Iterator[Any]:
+    """What `show` says of each step of `jobs` workers, as they end, until the budget does.
+
+    Raises NothingToDo where there was no step to take, and what a worker raised; the others finish
+    the step they are at first.
+    """
+    end = None if hours is None else time.monotonic() + hours * 3600
+    crew = _Crew(start, jobs, show)
+    given = done = 0
+    try:
+        while True:
+            may_start = end is None or time.monotonic() < end
+            while may_start and crew.idle and (trials is None or given < trials):
+                crew.give()
+                given += 1
+            if not crew.busy:
+                break
+            for shown in crew.hear():
+                done += 1
+                yield shown
+    finally:
+        crew.close()
+    if crew.fault is not None:
+        raise crew.fault
+    if not done and crew.nothing:
+        raise NothingToDo(crew.nothing)
+
+
+class _Crew:
+    """The workers, each idle, busy or gone."""
+
+    def __init__(self, start: Callable[[], Campaign], jobs: int, show: Show) -> None:
+        context = multiprocessing.get_context("fork")
+        self.idle: list[Connection] = []
+        self.busy: list[Connection] = []
+        self.fault: Exception | None = None
+        self.nothing = ""
+        self._processes: list[BaseProcess] = []
+        mine: list[Connection] = []
+        for _ in range(jobs):
+            ours, theirs = context.Pipe()
+            mine.append(ours)
+            process = context.Process(target=_work, args=(theirs, tuple(mine), start, show))
+            process.start()
+            theirs.close()
+            self._processes.append(process)
+            self.idle.append(ours)
+
+    def give(self) -> None:
+        """Tell an idle worker to take a step."""
+        worker = self.idle.pop()
+        with suppress(BrokenPipeError):  # its end is heard of below
+            worker.send(True)
+        self.busy.append(worker)
+
+    def hear(self) -> Iterator[Any]:
+        """Wait for workers, and say what they did."""
+        for ready in wait(self.busy):
+            assert isinstance(ready, Connection), "workers are heard through pipes"
+            self.busy.remove(ready)
+            try:
+                kind, told = ready.recv()
+            except (EOFError, OSError):
+                kind, told = "fault", AiresearchError("a worker was killed", "run it again")
+            if kind == "step":
+                self.idle.append(ready)
+                yield told
+                continue
+            ready.close()
+            if kind == "nothing":
+                self.nothing = self.nothing or told
+            else:
+                self.fault = self.fault or told
+            self._dismiss()
+
+    def _dismiss(self) -> None:
+        """Nobody takes another step."""
+        for worker in self.idle:
+            worker.close()
+        self.idle.clear()
+
+    def close(self) -> None:
+        """Let the workers finish their steps, or end them where this one is interrupted.
+
+        They hear of each further Ctrl-C as well; this one waits for them whatever comes.
+        """
+        pressed = bool(self.busy)
+
+        def press(number: int, frame: FrameType | None) -> None:
+            nonlocal pressed
+            pressed = True
+            self._interrupt()
+
+        before = signal.signal(signal.SIGINT, press)
+        self._dismiss()
+        if pressed:
+            self._interrupt()
+        for process in self._processes:
+            process.join()
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            raise KeyboardInterrupt
+
+    def _interrupt(self) -> None:
+        for process in self._processes:
+            if process.pid is not None:
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGINT)
+
+
+def _work(
+    boss: Connection, others: tuple[Connection, ...], start: Callable[[], Campaign], show: Show
+) -> None:
+    """A worker's life: a step for each word from the boss, until it says no more."""
+    # Ctrl-C on a terminal goes to all that share it; the boss decides what workers hear of it.
+    os.setsid()
+    end_with_parent()
+    for other in others:
+        other.close()  # a pipe of the boss that we hold too would never end
+    with suppress(BrokenPipeError, EOFError, KeyboardInterrupt):
+        boss.send(_steps(boss, start, show))
+
+
+def _steps(boss: Connection, start: Callable[[], Campaign], show: Show) -> tuple[str, Any]:
+    """Take steps and tell of them; the last word."""
+    try:
+        boss.recv()
+        campaign = start()
+        for done in run(campaign, None, None):
+            boss.send(("step", show(campaign, done)))
+            boss.recv()
+    except NothingToDo as nothing:
+        return "nothing", str(nothing)
+    except AiresearchError as error:
+        return "fault", error
+    except (EOFError, BrokenPipeError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # told where the boundary is: a bug has its traceback
+        return "fault", _with_traceback(error)
+    return "nothing", ""
+
+
+def _with_traceback(error: Exception) -> Exception:
+    """The same with our traceback as a note; in other words where it cannot be sent."""
+    text = traceback.format_exc()
+    told: Exception = error
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # whatever its class does when it is made again
+        told = RuntimeError(f"{type(error).__name__}: {error}")
+    told.add_note(text)
+    return told
