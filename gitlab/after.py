@@ -125,6 +125,12 @@ def is_commit(repo: pygit2.Repository, oid: Oid) -> bool:
     return True
 
 
+def blob_size(repo: pygit2.Repository, oid: Oid) -> int:
+    """The bytes of a blob; -1 where `oid` is none."""
+    found = repo.get(oid)
+    return found.size if isinstance(found, pygit2.Blob) else -1
+
+
 def short(oid: Oid) -> str:
     """Ten digits: how a refusal names a commit."""
     return str(oid)[:10]

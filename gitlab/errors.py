@@ -21,6 +21,10 @@ class RefMoved(AiresearchError):
     """Another worker moved the ref first; read it again and decide anew."""
 
 
+class Refused(AiresearchError):
+    """A remote took note of a push and does not want it; its words are the mend."""
+
+
 class Denied(AiresearchError):
     """A change no rule allows; `reasons` holds every one."""
 

@@ -2,9 +2,8 @@
 
 `refs/airesearch/lease/000042` points at a small JSON blob that says who holds node 42 and until
 when. A lease saves double work and guards nothing: every commit is a compare-and-swap, so a worker
-that lost its lease while it was stopped can do no harm. Leases are not history, and they reach who
-shares the repository's folder only: they are not pushed (hooks let branches and tags pass, no
-more), and a worker of another clone is met at the branch.
+that lost its lease while it was stopped can do no harm. Leases are not history. They reach who
+shares the repository's folder; `far_lease` has them on a remote too, for clones that publish.
 
 Whether a holder lives: on its own machine the kernel says so, whatever any clock does; only where
 its process is stopped, or hidden, does the deadline count, as it does for another machine's. All
@@ -42,7 +41,8 @@ _SLACK = 30
 _TURNS = cycle(range(256))
 """Told apart by it are a worker's claims of one node within a grain: `git pack-refs` could else
 take the second for the first, which it has packed and prunes."""
-_FOLDER = "refs/airesearch/lease"
+FOLDER = "refs/airesearch/lease"
+"""Where the refs of leases are, here and on a remote."""
 _NODE = re.compile(r"[0-9]{6}|[1-9][0-9]{6,99}")
 
 
@@ -70,25 +70,33 @@ class _Holder:
     deadline: int
 
 
+def lease_ref(node: int, folder: str = FOLDER) -> str:
+    """The ref of a node's lease."""
+    return f"{folder}/{node:06d}"
+
+
 def claim(repo: Repository, node: int, worker: str, now: float) -> Lease | None:
     """The lease of `node`, which was free or whose holder is dead; None while another lives.
 
     `worker` is at one node at a time: what its own process left held is its own again. `now` is
     `clock`'s.
     """
-    old = target(repo, _ref(node))
-    holder = None if old is None else _read(repo, old)
-    if (
-        holder is not None
-        and _lives(holder, now)
-        and holder != _me(worker, holder.turn, holder.deadline)
-    ):
+    old = target(repo, lease_ref(node))
+    if old is not None and is_held(repo, old, now, worker):
         return None
     if old == UNREADABLE:
         with suppress(RefMoved):
-            remove_ref(repo, _ref(node), old)
+            remove_ref(repo, lease_ref(node), old)
         old = None
     return _grant(repo, node, worker, old, now)
+
+
+def is_held(repo: Repository, blob: Oid, now: float, worker: str = "") -> bool:
+    """Whether the blob of a lease names a holder who lives, and is not `worker` of this process."""
+    holder = _read(repo, blob)
+    if holder is None or not _lives(holder, now):
+        return False
+    return holder != _me(worker, holder.turn, holder.deadline)
 
 
 def renew(repo: Repository, lease: Lease, now: float) -> Lease | None:
@@ -102,15 +110,19 @@ def renew(repo: Repository, lease: Lease, now: float) -> Lease | None:
 def release(repo: Repository, lease: Lease) -> None:
     """Let go of the node; nothing happens where the lease was lost."""
     with suppress(RefMoved):
-        remove_ref(repo, _ref(lease.node), lease.blob)
+        remove_ref(repo, lease_ref(lease.node), lease.blob)
 
 
-def live(repo: Repository, now: float) -> frozenset[int]:
-    """The nodes that somebody holds, this process too."""
-    nodes = [int(name) for name in names_below(repo, _FOLDER) if _NODE.fullmatch(name)]
-    stands = ((node, target(repo, _ref(node))) for node in nodes)
-    holders = ((node, _read(repo, blob)) for node, blob in stands if blob is not None)
-    return frozenset(node for node, holder in holders if holder and _lives(holder, now))
+def leased(repo: Repository, folder: str = FOLDER) -> frozenset[int]:
+    """The nodes that have a lease, be its holder alive or dead."""
+    return frozenset(int(name) for name in names_below(repo, folder) if _NODE.fullmatch(name))
+
+
+def live(repo: Repository, now: float, folder: str = FOLDER) -> frozenset[int]:
+    """The nodes that somebody holds, this process too, by the leases below `folder`."""
+    nodes = leased(repo, folder)
+    stands = ((node, target(repo, lease_ref(node, folder))) for node in nodes)
+    return frozenset(node for node, blob in stands if blob and is_held(repo, blob, now))
 
 
 @contextmanager
@@ -194,16 +206,12 @@ class _Heart:
 _HEART = _Heart()
 
 
-def _ref(node: int) -> str:
-    return f"{_FOLDER}/{node:06d}"
-
-
 def _grant(repo: Repository, node: int, worker: str, old: Oid | None, now: float) -> Lease | None:
     """Write the lease over `old`; None where another worker was first."""
     me = _me(worker, next(_TURNS), (int(now + LEASE) // _GRAIN + 1) * _GRAIN)
     blob = repo.create_blob(json.dumps(asdict(me)).encode() + b"\n")
     try:
-        swap_ref(repo, _ref(node), old, blob)
+        swap_ref(repo, lease_ref(node), old, blob)
     except RefMoved:
         return None
     return Lease(node, worker, blob)

@@ -7,6 +7,7 @@ from ...gitlab.errors import RecordError
 from ...gitlab.lab import Lab
 from ...gitlab.trees import Oid
 from .lab import After, Rights, person_faults
+from .lease import is_lease, lease_faults
 from .node import node_faults
 from .trunk import trunk_faults
 
@@ -36,7 +37,9 @@ def push_faults(lab: Lab, updates: tuple[Update, ...], rights: Rights) -> tuple[
     wrong = tuple(
         f"{update.ref} would hold no commit, but {short(update.new)}"
         for update in updates
-        if update.new is not None and not is_commit(lab.repo, update.new)
+        if update.new is not None
+        and not is_lease(update.ref)
+        and not is_commit(lab.repo, update.new)
     )
     if wrong:
         return wrong
@@ -46,8 +49,10 @@ def push_faults(lab: Lab, updates: tuple[Update, ...], rights: Rights) -> tuple[
 
 def _faults(after: After, update: Update, rights: Rights) -> Iterator[str]:
     kind, _, name = update.ref.removeprefix("refs/").partition("/")
-    if kind not in ("heads", "tags"):
-        yield "is not pushed here: only branches and tags are"
+    if is_lease(update.ref):
+        yield from lease_faults(after.lab, update, rights)
+    elif kind not in ("heads", "tags"):
+        yield "is not pushed here: only branches, tags and leases are"
     elif update.ref == f"refs/heads/{after.lab.trunk}":
         yield from trunk_faults(after, update, rights)
         yield from _side_faults(after, update, rights)
