@@ -8,7 +8,8 @@ from pathlib import Path
 import pygit2
 from pygit2.enums import DeltaStatus, FileStatus
 
-from .refs import common_folder, tip
+from .errors import RefMoved
+from .refs import common_folder, remove_ref, swap_ref, tip
 
 _BEHIND = "refs/worktree/airesearch-behind"
 
@@ -63,17 +64,20 @@ class Checkout:
 
     def prepare(self) -> None:
         """Remember which commit's files it has, before the branch moves."""
-        if self._has is not None and tip(self._repo, _BEHIND) != self._has:
-            with suppress(pygit2.GitError):  # another worker is at it, and writes the same
-                self._repo.references.create(_BEHIND, self._has, force=True)
+        known = tip(self._repo, _BEHIND)
+        if self._has is not None and known != self._has:
+            with suppress(RefMoved):  # another worker is at it, and writes the same
+                swap_ref(self._repo, _BEHIND, known, self._has)
 
     def follow(self, new: pygit2.Oid) -> str:
         """Bring the files to commit `new`; a sentence for the user where they were left alone."""
         if self._has is None:
             return ""
         if self._clean and not self._in_the_way(self._has, new) and self._bring(self._has, new):
-            with suppress(pygit2.GitError, KeyError):  # or has just done it
-                self._repo.references.delete(_BEHIND)
+            known = tip(self._repo, _BEHIND)
+            with suppress(RefMoved):  # another worker has just done it
+                if known is not None:
+                    remove_ref(self._repo, _BEHIND, known)
             return ""
         why = "has files in the way" if self._clean else "has uncommitted changes"
         at = str(self._has)[:10]

@@ -38,6 +38,12 @@ def common_folder(repo: Repository) -> Path:
     return (own / link.read_text().strip()).resolve() if link.exists() else own
 
 
+def _home(repo: Repository, ref: str) -> Path:
+    """The folder that the files of a ref are in; those of one worktree alone are in its own."""
+    is_own = ref.startswith("refs/worktree/")
+    return Path(repo.path).resolve() if is_own else common_folder(repo)
+
+
 def tip(repo: Repository, ref: str) -> Oid | None:
     """The commit a full ref name points at, or None."""
     found = repo.references.get(ref)
@@ -117,19 +123,28 @@ def remove_ref(repo: Repository, ref: str, old: Oid) -> None:
     def unlink(_: ReferenceTransaction) -> None:
         nonlocal packed
         _expect_target(repo, ref, old)
-        (common_folder(repo) / ref).unlink(missing_ok=True)
+        (_home(repo, ref) / ref).unlink(missing_ok=True)
         packed = target(repo, ref)
 
     _under_lock(repo, ref, unlink)
     if packed is not None:
         # It refuses where the ref is at another value by now: that is another worker's.
-        subprocess.run(
-            ["git", "--git-dir", common_folder(repo), "update-ref", "-d", ref, str(packed)],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env={key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
-            check=False,
-        )
+        _let_git(repo, "update-ref", "-d", ref, str(packed))
+
+
+def pack_refs(repo: Repository) -> None:
+    """Have git put all refs into its one file; where it cannot now, it is not done."""
+    _let_git(repo, "pack-refs", "--all")
+
+
+def _let_git(repo: Repository, *words: str) -> None:
+    subprocess.run(
+        ["git", "--git-dir", common_folder(repo), *words],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env={key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
+        check=False,
+    )
 
 
 def _expect_target(repo: Repository, ref: str, old: Oid | None) -> None:
@@ -156,7 +171,7 @@ def names_below(repo: Repository, folder: str) -> set[str]:
 
 def _under_lock(repo: Repository, ref: str, move: Callable[[ReferenceTransaction], None]) -> None:
     """Let `move` look and write while no other process can write `ref`."""
-    start = time.monotonic()
+    refused: float | None = None
     while True:
         try:
             with repo.transaction() as transaction:
@@ -166,10 +181,13 @@ def _under_lock(repo: Repository, ref: str, move: Callable[[ReferenceTransaction
         except pygit2.GitError as error:
             if not any(word in str(error) for word in _PASSING):
                 raise
-            waited = time.monotonic() - start
+            # Not since we began: whoever is halted for long has not waited for anybody, and finds
+            # that its own lock was broken meanwhile.
+            refused = refused or time.monotonic()
+            waited = time.monotonic() - refused
             if waited > _LOCK_WAIT_SECONDS:
                 is_last = waited > 3 * _LOCK_WAIT_SECONDS
-                _break_lock(common_folder(repo) / f"{ref}.lock", error, is_last)
+                _break_lock(_home(repo, ref) / f"{ref}.lock", error, is_last)
             time.sleep(0.02)
 
 

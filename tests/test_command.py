@@ -67,7 +67,7 @@ class Bench:
     def propose(self, past: tuple[Past, ...] = ()) -> Proposal:
         """One proposal; the folder is gone afterwards."""
         base = Past(0, "ok", 0.4, lambda _: None)
-        brief = Brief(7, Operator.IMPROVE, "val_error", "minimize", 3, 0, base, past or (base,))
+        brief = Brief(7, 0, Operator.IMPROVE, "val_error", "minimize", 3, 0, base, past or (base,))
         try:
             return self.agent.propose(self.desk, brief)
         finally:
@@ -195,14 +195,44 @@ def test_the_brief_says_what_is_wanted_and_what_was_tried(tmp_path: Path) -> Non
         "open('lib/brief', 'w').write(open(sys.argv[1]).read())",
     )
     nodes = [Past(n, "ok", n / 10, lambda _: None) for n in range(30)]
-    found.propose((*nodes, Past(30, "crash", None, lambda _: None)))
+    why = "exit 1: a | b\n| 31 | ok | 0.0 |" + "x" * 200
+    found.propose((*nodes, Past(30, "crash", None, lambda _: None, why)))
     brief = found.desk.read("lib/brief").decode()
     assert "minimize `val_error`; the baseline is at 0.4" in brief
     assert "Operator: improve." in brief and "`train.py`, `lib/`" in brief
     assert "- `train.py`" in brief and "- `evaluate.py`" not in brief
     rows = [line.split()[1] for line in brief.splitlines() if line.startswith("| ")][1:]
     assert rows == [*map(str, range(5)), *map(str, range(11, 31))]
-    assert "| 30 | crash |  |" in brief
+    (last,) = (line for line in brief.splitlines() if line.startswith("| 30 "))
+    assert last.startswith(r"| 30 | crash |  | exit 1: a \| b \| 31 \| ok \| 0.0 \|xxx")
+    assert last.endswith("x… |") and len(last) < 160
+
+
+READER = """\
+import os, sys
+os.makedirs("lib", exist_ok=True)
+open("lib/brief", "w").write(open(sys.argv[1]).read())
+open("train.py", "w").write("raise KeyError('no such layer')\\n")
+"""
+
+
+@pytest.mark.parametrize(
+    ("read", "is_told"), [('["*"]', True), ('["*", "!/research/result.json"]', False)]
+)
+def test_an_agent_is_told_why_others_failed_if_it_may_read_it(
+    tmp_path: Path, read: str, is_told: bool
+) -> None:
+    root = lab(tmp_path, READER)
+    (root / "policies").mkdir()
+    (root / "policies" / "coder.yaml").write_text(f"read: {read}\nwrite: ['*']\n")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "Policy")
+    step(root)
+    assert airesearch(root, "step").code == 0
+    brief = git(root, "show", "node/000002:lib/brief")
+    (row,) = (line for line in brief.splitlines() if line.startswith("| 1 | crash |"))
+    assert ("exit 1: KeyError: 'no such layer'" in row) is is_told
+    assert "secret" not in brief
 
 
 PEEK = """\

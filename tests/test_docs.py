@@ -68,6 +68,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.timeout(400)
 def test_every_command_of_the_readme_runs(place: Path, tmp_path: Path) -> None:
     """In order, in one shell, as a reader would; installing is .ci/run's to try."""
     typed = [line for block in consoles() for line in commands(block)]

@@ -173,8 +173,8 @@ def test_a_halted_worker_keeps_its_lease_to_the_deadline_and_is_told_afterwards(
     repo: pygit2.Repository, worker: Worker
 ) -> None:
     worker.halt()
-    assert claim(repo, NODE, "me", NOW) is None
-    mine = claim(repo, NODE, "me", NOW + LEASE + 60)
+    assert claim(repo, NODE, "me", time.time()) is None
+    mine = claim(repo, NODE, "me", time.time() + LEASE + 60)
     assert mine is not None
     worker.process.send_signal(signal.SIGCONT)
     assert worker.tell("renew") == "False"
@@ -343,8 +343,8 @@ def test_a_container_s_pids_say_nothing_outside(repo: pygit2.Repository) -> None
     subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=True)
     assert said(repo)["worker"] == "inside"
     assert said(repo)["pid"] < 10
-    assert claim(repo, NODE, "me", NOW) is None
-    assert claim(repo, NODE, "me", NOW + 10 * LEASE) is not None
+    assert claim(repo, NODE, "me", time.time()) is None
+    assert claim(repo, NODE, "me", time.time() + 10 * LEASE) is not None
 
 
 def test_a_killed_claimer_s_lock_is_broken(

@@ -125,6 +125,7 @@ def past(node: int, files: Files, score: float | None, status: str = "ok") -> Pa
 def brief(*measured: Past, seed: int = 1) -> Brief:
     return Brief(
         node=len(measured),
+        parent=0,
         operator=Operator.IMPROVE,
         metric="val_error",
         goal="minimize",

@@ -29,6 +29,7 @@ TASK: dict[str, Any] = {
     "evaluate": "python evaluate.py",
     "outputs": ["out.txt"],
     "editable": ["train.py", "lib/"],
+    "promotion": {"replicates": 1},
     "budget": {"trial_seconds": 20, "trial_memory_mb": 300, "output_mb": 2},
     "team": {"scripted": {"backend": "scripted", "script": "edits.yaml"}},
 }
