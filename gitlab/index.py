@@ -80,7 +80,7 @@ class Total:
         try:
             return self._units / _UNIT
         except OverflowError:
-            return math.copysign(math.inf, self._units)
+            return math.inf if self._units > 0 else -math.inf
 
 
 def _units(term: float) -> int:

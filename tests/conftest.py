@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 import pygit2
 import pytest
+from attack_table import show_attacks
+from chaos_tally import show_chaos
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,3 +26,9 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     yield
     os.environ.clear()
     os.environ.update(kept)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The tables of the attacks and of the chaos. Here, since only this file is read by all."""
+    show_attacks(terminalreporter)
+    show_chaos(terminalreporter)

@@ -133,7 +133,7 @@ def test_who_works_is_left_alone(repo: pygit2.Repository, worker: Worker) -> Non
     assert claim(repo, NODE, "me", NOW) is not None
 
 
-@pytest.mark.parametrize("now", [NOW, NOW - 3600, NOW + 3600])
+@pytest.mark.parametrize("now", [NOW, NOW - 3600, NOW + 3600], ids=["now", "before", "after"])
 def test_a_killed_worker_s_node_is_free_at_once(
     repo: pygit2.Repository, worker: Worker, now: float
 ) -> None:

@@ -150,7 +150,7 @@ SAME = "same program as node {} (formatting and comments aside), which was {}, v
 TWINS: dict[str, tuple[Callable[[Forger], str], str]] = {
     "the Program of another node": (program_of(2, 0), "and its files give another"),
     "the Program of a later node": (program_of(0, 2), "and its files give another"),
-    "a Program of its own": (says(3, PROPOSE, "Program: ", "Program: 0"), "and its files give another"),
+    "a Program of its own": (says(3, PROPOSE, "Program: ", "Program: 0"), "its files give another"),
     "a Program of its own, first": (program_of(2, 0), "its Program is"),
     "a duplicate of another program": (never_run(2, SAME.format(0, "ok")),
                                        "no duplicate of node 0: train.py differs by more"),
