@@ -37,7 +37,7 @@ def test_a_disk_that_fills_up_in_the_middle(tmp_path: Path, rng: Random, tally: 
     finished(undisturbed)
     out = tmp_path / "out"
     out.mkdir()
-    rounds, script = 40 if FULL else 6, Path(__file__).with_name("full_disk.py")
+    rounds, script = 40 if FULL else 3, Path(__file__).with_name("full_disk.py")
     words = [*UNSHARE, sys.executable, script, lab, out, str(rounds), str(rng.random())]
     done = subprocess.run(words, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()

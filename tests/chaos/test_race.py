@@ -1,4 +1,4 @@
-"""Sixteen workers on one lab whose trials do next to nothing: 200 steps; in full, 2,000."""
+"""Sixteen workers on one lab whose trials do next to nothing: 100 steps; in full, 2,000."""
 
 import os
 import time
@@ -12,7 +12,7 @@ from lives import Life
 from toys import TASK, repository, toy_files
 from worn_labs import sound, trials
 
-STEPS, WORKERS = 2000 if FULL else 200, 16
+STEPS, WORKERS = 2000 if FULL else 100, 16
 pytestmark = pytest.mark.timeout(1800)
 
 

@@ -27,7 +27,7 @@ def test_two_clones_that_are_killed(tmp_path: Path, rng: Random, tally: Tally) -
         for clone in clones:
             git(tmp_path, "clone", "-q", daemon.url("lab.git"), clone.name)
         kills = 0
-        for turn in range(40 if FULL else 4):
+        for turn in range(40 if FULL else 3):
             with (
                 Life(clones[turn % 2], "run", "--publish", lease=LEASE) as killed,
                 Life(clones[1 - turn % 2], "step", "--publish", lease=LEASE) as other,
