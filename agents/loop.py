@@ -224,13 +224,15 @@ def _waiting(campaign: Campaign) -> list[Node]:
 
 
 def _is_waiting(tree: SearchTree, node: Node) -> bool:
-    if node.action is not Action.JUDGE:
-        return node.id in tree.rooted
-    return node.verdict is Verdict.KEEP and node.id not in tree.promoted
+    # A person's commit may have come in the middle: what grew before it is not promoted over it.
+    if node.id not in tree.rooted:
+        return False
+    is_kept = node.verdict is Verdict.KEEP and node.id not in tree.promoted
+    return is_kept or node.action is not Action.JUDGE
 
 
 def _open(tree: SearchTree, node: Node) -> tuple[()] | None:
-    return () if node.id in tree.rooted and _is_waiting(tree, node) else None
+    return () if _is_waiting(tree, node) else None
 
 
 def _stands(campaign: Campaign, node: Node) -> bool:

@@ -4,6 +4,7 @@ About two minutes on two cores.
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -14,6 +15,13 @@ from typing import Any
 
 import pytest
 import yaml
+from airesearch.agents import loop
+from airesearch.agents.campaign import Campaign
+from airesearch.agents.loop import step
+from airesearch.agents.measure import measure
+from airesearch.gitlab.facts import Verdict
+from airesearch.gitlab.lab import open_lab
+from airesearch.gitlab.node import Node
 from bad_labs import AIRESEARCH, complains, left_in_trials, whole, works
 from noisy import BASELINE, commit_of, metric, noisy, story, trailer, turn
 from toys import TRAIN as EXACT_TRAIN
@@ -364,3 +372,25 @@ def test_a_holdout_that_fails_stops_no_promotion(tmp_path: Path) -> None:
     assert airesearch(folder, "best", "--json").json()["node"] == 0
     assert trailer(folder, "Holdout", "main") == ""
     is_true(folder)
+
+
+def test_a_person_s_commit_before_a_winner_is_promoted_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes while a fresh trial of the winner runs: that grew from the trunk before it."""
+    folder = noisy(tmp_path / "lab", [turn(12)])
+    campaign = Campaign(open_lab(folder), dict(os.environ))
+    while step(campaign).node.verdict is not Verdict.KEEP:
+        pass
+
+    def measure_and_commit(*given: Any) -> Node:
+        measured = measure(*given)
+        (folder / "notes.md").write_text("a person's\n")
+        git(folder, "add", "notes.md")
+        git(folder, "commit", "-qm", "A note")
+        return measured
+
+    monkeypatch.setattr(loop, "measure", measure_and_commit)
+    assert not step(campaign).promoted
+    assert git(folder, "log", "-1", "--format=%s", "main") == "A note\n"
+    assert "Verdict" not in git(folder, "log", "-1", "--format=%B", "node/000001")
