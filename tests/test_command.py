@@ -14,6 +14,7 @@ import psutil
 import pytest
 from airesearch.agents.brief import Brief, Past, Proposal
 from airesearch.agents.command import AgentFailed, Command
+from airesearch.agents.replies import forget
 from airesearch.agents.sandbox.bubblewrap import fault
 from airesearch.gitlab.change import Decision
 from airesearch.gitlab.desk import Desk
@@ -72,6 +73,8 @@ class Bench:
             return self.agent.propose(self.desk, brief)
         finally:
             assert not list(self.desks.iterdir())
+            forget(self.lab.home, brief.node)  # as its commit does
+            assert not list((self.lab.home / "replies").glob("*"))
 
 
 def bench(tmp_path: Path, agent: str, **variables: str) -> Bench:
