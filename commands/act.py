@@ -208,7 +208,7 @@ def replicate_command(folder: Path, node: int, trials: int, as_json: bool) -> No
     Example:
       airesearch replicate 12 --trials 3
     """
-    campaign = Campaign(open_lab(folder), _variables())
+    campaign = _campaign(folder, publish=False)
     if not as_json:
         click.echo(rows.HEADER)
     for _ in range(trials):

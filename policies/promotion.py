@@ -216,20 +216,38 @@ def _confirm(
     standard: Standard, rivals: Rivals, gains: Sequence[float], noise: Noise, error: float
 ) -> Ruling | None:
     ahead = statistics.mean(gains) - _margin(standard, rivals)
-    say = _Say(standard, rivals, ahead, len(gains), noise, error)
+    count, metric = len(gains), standard.metric
+
+    def ruling(verdict: Verdict, reason: str) -> Ruling:
+        return _compared(standard, verdict, reason, ahead, count, noise, error)
+
     if _suffices(standard, gains, noise, error):
-        return say.keep(sum(gain > 0 for gain in gains))
+        if _may_be_simpler(standard, rivals):
+            return ruling(Verdict.KEEP, _simpler(standard, rivals, ahead))
+        better = sum(gain > 0 for gain in gains)
+        seeds = f"better on {better} of {count} seeds"
+        return ruling(Verdict.KEEP, f"{metric} improved by {ahead:.6g}, {seeds}")
+    why = _why_not(standard, rivals, gains, error)
+    if not why:
+        return None
+    word = "improved" if ahead > 0 else "worse"
+    size = f"{metric} {word} by {abs(ahead):.6g} over {count} pairs"
+    return ruling(Verdict.DISCARD, f"{size}: {why}")
+
+
+def _why_not(standard: Standard, rivals: Rivals, gains: Sequence[float], error: float) -> str:
+    """Why pairs that do not suffice never will; empty while they still may."""
     bar = _rank_bar(standard.pairs, error)
     # Where trials of the incumbent failed there are fewer pairs than replicates were used.
     left = standard.pairs - max(len(gains), len(rivals.candidate) - FIRST)
     may_be_clear = len(gains) < CLEAR_PAIRS[-1] and min(gains) > 0
     if left <= 0:
-        return say.discard(f"{standard.replicates} replicates do not suffice to claim it")
+        return f"{standard.replicates} replicates do not suffice to claim it"
     if len(gains) > 1 and statistics.mean(gains) <= 0:
-        return say.discard("it does not last over more seeds")
+        return "it does not last over more seeds"
     if best_chance(gains, left) > bar and not may_be_clear:
-        return say.discard(f"{standard.replicates} replicates can no longer suffice to claim it")
-    return None
+        return f"{standard.replicates} replicates can no longer suffice to claim it"
+    return ""
 
 
 def _suffices(standard: Standard, gains: Sequence[float], noise: Noise, error: float) -> bool:
@@ -250,36 +268,6 @@ def _rank_bar(pairs: int, error: float) -> float:
         if 2.0**-count <= part:
             return part
     return 0.0
-
-
-@dataclass(frozen=True)
-class _Say:
-    """The words of a ruling on confirming pairs."""
-
-    standard: Standard
-    rivals: Rivals
-    ahead: float
-    count: int
-    noise: Noise
-    error: float
-
-    def keep(self, better: int) -> Ruling:
-        seeds = f"better on {better} of {self.count} seeds"
-        if _may_be_simpler(self.standard, self.rivals):
-            return self._rule(Verdict.KEEP, _simpler(self.standard, self.rivals, self.ahead))
-        return self._rule(
-            Verdict.KEEP, f"{self.standard.metric} improved by {self.ahead:.6g}, {seeds}"
-        )
-
-    def discard(self, why: str) -> Ruling:
-        word = "improved" if self.ahead > 0 else "worse"
-        size = f"{self.standard.metric} {word} by {abs(self.ahead):.6g} over {self.count} pairs"
-        return self._rule(Verdict.DISCARD, f"{size}: {why}")
-
-    def _rule(self, verdict: Verdict, reason: str) -> Ruling:
-        return _compared(
-            self.standard, verdict, reason, self.ahead, self.count, self.noise, self.error
-        )
 
 
 def _compared(

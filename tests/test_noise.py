@@ -4,11 +4,11 @@ import math
 from statistics import variance
 
 import pytest
-from airesearch.gitlab.facts import Interval, Metric, Noise, Status, Trial
-from airesearch.gitlab.records import Measure
+from airesearch.gitlab.facts import Interval, Noise
 from airesearch.policies.noise import estimate, interval, pooled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from measured import trial
 
 # From a table of Student's t, two-sided 95 %.
 TABLE = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 9: 2.262, 10: 2.228, 20: 2.086,
@@ -16,28 +16,6 @@ TABLE = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 9: 2.262, 10: 2.228,
 
 VALUES = st.floats(-1e6, 1e6)
 GROUPS = st.lists(st.lists(VALUES, min_size=1, max_size=6).map(tuple), max_size=5)
-
-
-def trial(replicate: int, value: float | None) -> Measure:
-    """A trial that measured `value`; one without a value crashed."""
-    return Measure(
-        agent="runner",
-        subject="ran",
-        node=4,
-        trial=Trial(4, replicate),
-        candidate="c" * 40,
-        protocol="c" * 40,
-        status=Status.CRASH if value is None else Status.OK,
-        metric=() if value is None else (Metric("loss", value),),
-        seed=1,
-        duration=1.0,
-        peak_memory=1,
-        output_bytes=1,
-        executor="local",
-        sandbox="none",
-        evaluator="pinned",
-        environment="e" * 40,
-    )
 
 
 @pytest.mark.parametrize(("freedom", "quantile"), TABLE.items())

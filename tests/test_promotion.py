@@ -7,13 +7,14 @@ from itertools import product
 
 import pygit2
 import pytest
-from airesearch.gitlab.facts import Diff, Metric, Noise, Operator, Signed, Status, Trial, Verdict
+from airesearch.gitlab.facts import Diff, Noise, Operator, Signed, Verdict
 from airesearch.gitlab.records import Judge, Measure, Promote, Propose, parse
 from airesearch.gitlab.tree import Node, SearchTree
 from airesearch.policies.ledger import part, share
 from airesearch.policies.promotion import Ruling, Standard, decide
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from measured import trial
 
 NOISE = Noise(1.0, 5)
 EXACT = Noise(0.0, 5)
@@ -21,30 +22,6 @@ ERROR = part(1, 0.95)
 STANDARD = Standard("loss", "minimize", 0.95, 0.0, 30, timing=False, simpler=None)
 BASELINE = dict.fromkeys(range(1, 7), 100.0)
 """What an incumbent measured before anybody was compared with it."""
-
-
-def trial(replicate: int, value: float | None, lines: float | None = None) -> Measure:
-    """A trial; one without a value crashed."""
-    metric = () if value is None else (Metric("loss", value),)
-    return Measure(
-        agent="runner",
-        subject="ran",
-        node=4,
-        trial=Trial(4, replicate),
-        candidate="c" * 40,
-        protocol="c" * 40,
-        status=Status.CRASH if value is None else Status.OK,
-        metric=metric if lines is None else (*metric, Metric("code_lines", lines)),
-        reason="exit code 1" if value is None else None,
-        seed=replicate,
-        duration=1.0,
-        peak_memory=1,
-        output_bytes=1,
-        executor="local",
-        sandbox="none",
-        evaluator="pinned",
-        environment="e" * 40,
-    )
 
 
 def ran(values: Mapping[int, float | None], lines: float | None = None) -> list[Measure]:
