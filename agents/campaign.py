@@ -41,10 +41,6 @@ class Campaign:
         lab.fetch()
         lab.catch_up()
         self.variables = variables
-        self.claimed_id: int | None = None
-        """The id this worker has taken for the node it proposes next."""
-        self.passed_ids: tuple[int, ...] = ()
-        """Lower ids that other workers have taken, and have no node for yet."""
         self.tree: LabTree = load_tree(lab)
         self._loose_refs = 0
         self._require_whole()
@@ -85,11 +81,6 @@ class Campaign:
         self.protocol = self.lab.protocol(tree, self.task.protected_paths)
         reader = Policy("candidate")
         self.runner = Runner(self.lab, self.task, reader, self.variables)
-
-    @property
-    def new_id(self) -> int:
-        """The id of the next node to be proposed."""
-        return self.tree.next_id if self.claimed_id is None else self.claimed_id
 
     def agent_for(self, node: int) -> Agent:
         """The agents take turns by node."""

@@ -5,34 +5,27 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, count
 from typing import TypeVar
 
 from ..gitlab.errors import AiresearchError, NothingToDo, RefMoved
-from ..gitlab.facts import Operator, Status, Trial, Verdict
+from ..gitlab.facts import Status, Trial, Verdict
 from ..gitlab.housekeeping import Housekeeper
-from ..gitlab.records import Action
-from ..gitlab.tree import Node, SearchTree
-from ..policies.budget import seconds_of, trials_of, why_stop
+from ..gitlab.tree import Node
+from ..policies.budget import seconds_of, trials_of
 from ..policies.ledger import spender
 from ..policies.noise import Freedom, Squares
 from ..policies.replication import ESTIMATE, next_fresh, next_turn
-from ..policies.search import POLICIES, Aim, Expansion, Rank, failed_leaf
+from ..policies.search import Rank, failed_leaf
 from .campaign import Campaign
-from .claims import Claims
-from .judge import is_estimated, judge, promote, rule
+from .claims import Busy, Claims
+from .grow import grow, pause, require_budget
 from .measure import by_candidate, by_program, measure
-from .process import finishing, listening
-from .propose import Scored, by_agent, propose, propose_baseline, tried
-from .replies import recall
+from .process import finishing
+from .propose import Scored, by_agent, tried
+from .waiting import conclude, is_open, is_waiting, stands, waiting
 
 _T = TypeVar("_T")
 _RACES = 100
-_MOST_WORKERS = 1000
-_LATELY = 1000
-"""How far below the newest node an id is looked for that a killed worker left."""
-_PAUSE, _FAR_PAUSE = 0.05, 2.0
-"""Seconds between looks for work, where others are at all there is; the second at a remote."""
 _FAILED_PROPOSALS = 3
 
 
@@ -47,10 +40,6 @@ class Step:
     promoted: bool
     seconds: float
     """Wall-clock time of the whole step."""
-
-
-class _Busy(Exception):
-    """Other workers are at all that can be done now."""
 
 
 def step(campaign: Campaign) -> Step:
@@ -70,19 +59,18 @@ def _step(campaign: Campaign, measure_one: Callable[[Campaign, Claims], tuple[in
     start = time.monotonic()
     with finishing():
         while True:
-            with suppress(_Busy), Claims(campaign.lab) as claims:
+            with suppress(Busy), Claims(campaign.lab) as claims:
                 node, trial = _despite_others(partial(measure_one, campaign, claims))
-                promoted = _despite_others(partial(_conclude, campaign, node))
+                promoted = _despite_others(partial(conclude, campaign, node))
                 break
-            with listening():
-                time.sleep(_PAUSE if campaign.lab.wire is None else _FAR_PAUSE)
+            pause(campaign)
     return Step(campaign.tree.nodes[node], trial, promoted, time.monotonic() - start)
 
 
 def _measure_again(campaign: Campaign, claims: Claims, node_id: int) -> tuple[int, Trial]:
     campaign.refresh()
     if not claims.take(node_id):
-        raise _Busy
+        raise Busy
     node, task = campaign.tree.get(node_id), campaign.task
     if node_id not in campaign.tree.rooted:
         raise AiresearchError(
@@ -95,7 +83,7 @@ def _measure_again(campaign: Campaign, claims: Claims, node_id: int) -> tuple[in
             f"node {node_id} {how}",
             f"only a trial that is ok has replicates: airesearch show {node_id}",
         )
-    _require_budget(campaign, claims, 1)
+    require_budget(campaign, claims, 1)
     done = [trial.trial.replicate for trial in node.trials]
     if node.verdict is Verdict.KEEP:
         again = next_fresh(done)
@@ -138,12 +126,12 @@ def _begun(campaign: Campaign, claims: Claims) -> _Turn | None:
     """
     campaign.refresh()
     _count(campaign)
-    for waiting in _waiting(campaign):
-        if not claims.take(waiting.id):
+    for begun in waiting(campaign):
+        if not claims.take(begun.id):
             continue
-        _conclude(campaign, waiting.id)
-        node = campaign.tree.nodes[waiting.id]
-        if not _is_waiting(campaign.tree, node):
+        conclude(campaign, begun.id)
+        node = campaign.tree.nodes[begun.id]
+        if not is_waiting(campaign.tree, node):
             continue
         runs, replicate = _turn(campaign, claims, node)
         if claims.take(runs.id):
@@ -153,49 +141,9 @@ def _begun(campaign: Campaign, claims: Claims) -> _Turn | None:
 
 def _new(campaign: Campaign, claims: Claims) -> _Turn:
     """A new node's first trial."""
-    tree = campaign.tree
-    if tree.root is None:
-        # Nobody goes on before there is a baseline, and there is to be one only.
-        if not claims.take(tree.next_id):
-            raise _Busy
-    elif tree.root.verdict is None:
-        raise _Busy
-    # First the ids that a worker had taken and left without a node.
-    start = 0 if tree.root is None else tree.root.id
-    left = tuple(tree.nodes.unused(max(tree.next_id - _LATELY, start + 1), tree.next_id))
-    left = tuple(sorted(claims.begun().intersection(left))) if left else ()
-    passed: list[int] = []
-    for node_id in chain(left, count(tree.next_id)):
-        if claims.take(node_id):
-            break
-        passed.append(node_id)
-    campaign.claimed_id, campaign.passed_ids = node_id, tuple(passed)
-    try:
-        node = _grow(campaign, _select(campaign, claims))
-    finally:
-        campaign.claimed_id, campaign.passed_ids = None, ()
-    campaign.know(node)
+    node = grow(campaign, claims)
     runs, replicate = _turn(campaign, claims, node)
     return _Turn(node.id, runs, replicate)
-
-
-def _conclude(campaign: Campaign, node_id: int) -> bool:
-    """judge → promote, as far as the trials allow; whether this promoted the node."""
-    campaign.refresh()
-    node = campaign.tree.nodes[node_id]
-    if not _is_waiting(campaign.tree, node) or not node.trials:
-        return False
-    if not _stands(campaign, node):
-        ruling = rule(campaign, node)
-        if ruling is None:
-            return False
-        node = judge(campaign, node, ruling)
-        campaign.know(node)
-    if node.verdict is not Verdict.KEEP or not is_estimated(campaign, node):
-        return False
-    promote(campaign, node)
-    campaign.refresh()
-    return True
 
 
 def _count(campaign: Campaign) -> None:
@@ -203,7 +151,7 @@ def _count(campaign: Campaign) -> None:
     metric, goal = campaign.task.objective.metric, campaign.task.objective.goal
     campaign.tree.count(
         (
-            _open,
+            is_open,
             by_candidate,
             by_program,
             by_agent,
@@ -217,43 +165,15 @@ def _count(campaign: Campaign) -> None:
     )
 
 
-def _waiting(campaign: Campaign) -> list[Node]:
-    """The nodes that want a trial or a verdict, oldest first."""
-    tree = campaign.tree
-    return [tree.nodes[node] for node in tree.ordered(_open)]
-
-
-def _is_waiting(tree: SearchTree, node: Node) -> bool:
-    # A person's commit may have come in the middle: what grew before it is not promoted over it.
-    if node.id not in tree.rooted:
-        return False
-    is_kept = node.verdict is Verdict.KEEP and node.id not in tree.promoted
-    return is_kept or node.action is not Action.JUDGE
-
-
-def _open(tree: SearchTree, node: Node) -> tuple[()] | None:
-    return () if _is_waiting(tree, node) else None
-
-
-def _stands(campaign: Campaign, node: Node) -> bool:
-    """Whether a kept node was judged against the incumbent that trunk has now."""
-    incumbent = campaign.tree.incumbent
-    now = None if incumbent is None else incumbent.id
-    if node.judged is None or node.verdict is not Verdict.KEEP or node.judged.incumbent != now:
-        return False
-    # A winner that fails on a fresh seed is judged again, and fails.
-    return all(trial.status is Status.OK for trial in node.trials)
-
-
 def _turn(campaign: Campaign, claims: Claims, node: Node) -> tuple[Node, int]:
     """Who runs which replicate, to learn about `node`. Raises NothingToDo."""
     incumbent, task = campaign.tree.incumbent, campaign.task
     done = [trial.trial.replicate for trial in node.trials]
-    if incumbent is None or _stands(campaign, node):
+    if incumbent is None or stands(campaign, node):
         return node, next_fresh(done)
     if node.trials:
         # What is begun must be able to end: a promotion takes a few trials more.
-        _require_budget(campaign, claims, 1 + ESTIMATE)
+        require_budget(campaign, claims, 1 + ESTIMATE)
     others = [trial.trial.replicate for trial in incumbent.trials]
     side, replicate = next_turn(done, others, task.is_timing)
     return (node if side == "candidate" else incumbent), replicate
@@ -290,49 +210,3 @@ def _steps(campaign: Campaign, trials: int | None, hours: float | None) -> Itera
 
 def _is_failed_proposal(node: Node) -> bool:
     return node.reason.startswith("the proposer failed")
-
-
-def _select(campaign: Campaign, claims: Claims) -> Expansion | None:
-    """What to expand; None for a baseline, which every new base of the trunk needs first."""
-    tree, task = campaign.tree, campaign.task
-    if tree.root is None:
-        return None
-    _require_budget(campaign, claims, 1)
-    reply = recall(campaign.lab.home, campaign.new_id)
-    if reply is not None and reply.parent in tree.rooted:
-        return Expansion(tree.nodes[reply.parent], reply.operator)
-    repairs = campaign.agent_for(campaign.new_id).proposer.repairs
-    aim = Aim(task.objective.metric, task.objective.goal, repairs)
-    chosen = POLICIES[task.search.policy](tree, aim, campaign.draws(campaign.new_id))
-    return _from_before(tree, chosen, campaign.new_id)
-
-
-def _from_before(tree: SearchTree, chosen: Expansion, node: int) -> Expansion:
-    """The same, or from an ancestor: an id that was left over takes no parent with a later one."""
-    parent = chosen.parent
-    while parent.id > node:
-        parent = tree.nodes[parent.parents[0]]
-    if parent is chosen.parent:
-        return chosen
-    return Expansion(parent, Operator.IMPROVE if parent.status is Status.OK else Operator.DEBUG)
-
-
-def _require_budget(campaign: Campaign, claims: Claims, more: int) -> None:
-    """Raises NothingToDo where `more` trials are too many, _Busy where others' may make them so."""
-    task, tree = campaign.task, campaign.tree
-    reason = why_stop(task, tree, more)
-    if reason:
-        raise NothingToDo(reason)
-    # To count the others takes a look at every lease, and is due near the end of a budget only.
-    if not why_stop(task, tree, more + _MOST_WORKERS):
-        return
-    others = claims.others()
-    campaign.refresh()  # after the count: what ended in between is in one of the two, or in both
-    if why_stop(task, campaign.tree, more + others):
-        raise _Busy
-
-
-def _grow(campaign: Campaign, expansion: Expansion | None) -> Node:
-    if expansion is None:
-        return propose_baseline(campaign)
-    return propose(campaign, expansion)

@@ -33,14 +33,24 @@ _REMEMBERED, _EXTREMES = 1000, 100
 """How many nodes a proposer is told of, and how many of them for the best and the worst scores."""
 
 
-def propose_baseline(campaign: Campaign) -> Node:
+@dataclass(frozen=True)
+class New:
+    """A node that is to be."""
+
+    id: int
+    passed: tuple[int, ...]
+    """Lower ids that other workers have taken, and have no node for yet."""
+    expansion: Expansion
+
+
+def propose_baseline(campaign: Campaign, node: int) -> Node:
     """The trunk as it stands, as a node: proposed by nobody, measured like any other."""
     lab, base = campaign.lab, campaign.tree.base
     tree = lab.tree_of(base)
     record = Propose(
         agent="airesearch",
         subject="baseline, the trunk as it stands",
-        node=campaign.new_id,
+        node=node,
         operator=Operator.DRAFT,
         diff=_NO_DIFF,
         candidate=str(lab.candidate(tree)),
@@ -58,25 +68,25 @@ def propose_baseline(campaign: Campaign) -> Node:
     return Node(tip, base, tip, record)
 
 
-def propose(campaign: Campaign, expansion: Expansion) -> Node:
-    """A new node grown from `expansion`; refused and failed proposals become nodes too."""
-    lab, parent = campaign.lab, expansion.parent
-    agent = campaign.agent_for(campaign.new_id)
+def propose(campaign: Campaign, new: New) -> Node:
+    """The new node; refused and failed proposals become nodes too."""
+    lab, parent = campaign.lab, new.expansion.parent
+    agent = campaign.agent_for(new.id)
     policy = campaign.permits[agent.name]
     before = lab.tree_of(parent.tip)
     desk = Desk(lab, before, policy.may_read, policy.may_write)
     try:
-        proposal = agent.proposer.propose(desk, _brief(campaign, agent, expansion, policy))
+        proposal = agent.proposer.propose(desk, _brief(campaign, new, agent, policy))
     except Denied as denied:
         proposal = Proposal(f"no proposal, {denied.what}")
-        record = _record(campaign, expansion, agent, proposal, before, before)
+        record = _record(campaign, new, agent, proposal, before, before)
         return _refused(campaign, parent, record, desk, denied)
     except AiresearchError:
         raise
     except Exception as error:  # a proposer is anybody's code: its failure is an outcome
-        return _failed(campaign, expansion, agent, error)
+        return _failed(campaign, new, agent, error)
     tree = desk.tree()
-    record = _record(campaign, expansion, agent, proposal, before, tree)
+    record = _record(campaign, new, agent, proposal, before, tree)
     try:
         return _commit(campaign, parent, record, tree, policy.check)
     except Denied as denied:
@@ -99,12 +109,12 @@ def _refused(campaign: Campaign, parent: Node, record: Propose, desk: Desk, deni
     return _commit(campaign, parent, refused, tree, refusal_policy(record.agent).check)
 
 
-def _failed(campaign: Campaign, expansion: Expansion, agent: Agent, error: Exception) -> Node:
-    parent = expansion.parent
+def _failed(campaign: Campaign, new: New, agent: Agent, error: Exception) -> Node:
+    parent = new.expansion.parent
     before = campaign.lab.tree_of(parent.tip)
     what = f"{type(error).__name__}: {error}"
     proposal = Proposal(f"no proposal, {what}")
-    record = _record(campaign, expansion, agent, proposal, before, before)
+    record = _record(campaign, new, agent, proposal, before, before)
     tree = edit(campaign.lab.repo, before, {FAILED: what.encode("utf-8", "replace") + b"\n"})
     return _commit(campaign, parent, record, tree, refusal_policy(agent.name).check)
 
@@ -117,12 +127,7 @@ def _commit(campaign: Campaign, parent: Node, record: Propose, tree: Oid, check:
 
 
 def _record(
-    campaign: Campaign,
-    expansion: Expansion,
-    agent: Agent,
-    proposal: Proposal,
-    before: Oid,
-    after: Oid,
+    campaign: Campaign, new: New, agent: Agent, proposal: Proposal, before: Oid, after: Oid
 ) -> Propose:
     lab = campaign.lab
     change = compare(lab.repo, before, after)
@@ -130,9 +135,9 @@ def _record(
         agent=agent.name,
         subject=proposal.subject,
         body=proposal.body,
-        node=campaign.new_id,
-        parent_node=(expansion.parent.id,),
-        operator=expansion.operator,
+        node=new.id,
+        parent_node=(new.expansion.parent.id,),
+        operator=new.expansion.operator,
         diff=change.diff,
         diff_path=change.listed,
         candidate=str(lab.candidate(after)),
@@ -141,18 +146,18 @@ def _record(
     )
 
 
-def _brief(campaign: Campaign, agent: Agent, expansion: Expansion, policy: Policy) -> Brief:
+def _brief(campaign: Campaign, new: New, agent: Agent, policy: Policy) -> Brief:
     tree, objective = campaign.tree, campaign.task.objective
     root = tree.root
     assert root is not None, "only a measured baseline is expanded"
     return Brief(
-        node=campaign.new_id,
-        parent=expansion.parent.id,
-        operator=expansion.operator,
+        node=new.id,
+        parent=new.expansion.parent.id,
+        operator=new.expansion.operator,
         metric=objective.metric,
         goal=objective.goal,
-        seed=campaign.draws(campaign.new_id).getrandbits(31),
-        turn=_turn(campaign, agent),
+        seed=campaign.draws(new.id).getrandbits(31),
+        turn=_turn(campaign, new, agent),
         base=_past(campaign, root, policy),
         past=History(
             _remembered(tree, objective.metric),
@@ -161,11 +166,11 @@ def _brief(campaign: Campaign, agent: Agent, expansion: Expansion, policy: Polic
     )
 
 
-def _turn(campaign: Campaign, agent: Agent) -> int:
+def _turn(campaign: Campaign, new: New, agent: Agent) -> int:
     """How many nodes before this one are the agent's, those that others are still at too."""
     by_name = campaign.tree.ordered(by_agent)
-    proposed = by_name.below(agent.name, campaign.new_id) - by_name.below(agent.name)
-    return proposed + sum(campaign.agent_for(node) is agent for node in campaign.passed_ids)
+    proposed = by_name.below(agent.name, new.id) - by_name.below(agent.name)
+    return proposed + sum(campaign.agent_for(node) is agent for node in new.passed)
 
 
 def by_agent(tree: SearchTree, node: Node) -> tuple[str] | None:

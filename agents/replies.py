@@ -80,11 +80,16 @@ def forget(home: Path, node: int) -> None:
 
 
 def tidy(home: Path, nodes: Container[int]) -> None:
-    """Remove what was kept for nodes that have been committed since."""
-    for note in (home / _FOLDER).glob("*.json"):
+    """Remove what was kept for nodes that have been committed since, and what has no note.
+
+    A note is written before its folder is there, and goes before it: who was killed in between
+    left a folder without.
+    """
+    for path in (home / _FOLDER).glob("*"):
         with suppress(ValueError):
-            if int(note.stem) in nodes:
-                forget(home, int(note.stem))
+            node = int(path.stem)
+            if node in nodes or not _places(home, node)[1].exists():
+                forget(home, node)
 
 
 def _places(home: Path, node: int) -> tuple[Path, Path]:

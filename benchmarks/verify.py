@@ -72,7 +72,7 @@ def make_lab(folder: Path, nodes: int) -> None:
     subprocess.run([*git, *who, "commit", "-qm", "Start"], check=True)
     campaign = Campaign(adopt(folder, None, os.environ).lab, os.environ)
     campaign.runner = Untried()  # type: ignore[assignment]
-    root = finish(campaign, propose_baseline(campaign))
+    root = finish(campaign, propose_baseline(campaign, campaign.tree.next_id))
     for number in range(1, nodes):
         finish(campaign, grow(campaign, root, number))
 

@@ -126,12 +126,12 @@ def live(repo: Repository, now: float, folder: str = FOLDER) -> frozenset[int]:
 
 
 @contextmanager
-def held(repo: Repository, lease: Lease) -> Iterator[None]:
+def held(repo: Repository, lease: Lease) -> "Iterator[Held]":
     """Keep a claimed lease for as long as this is open, then let go of it."""
-    kept = _Kept(repo.path, lease)
+    kept = Held(repo.path, lease)
     _HEART.keep(kept)
     try:
-        yield
+        yield kept
     finally:
         _HEART.drop(kept)
         last = kept.end()
@@ -152,7 +152,7 @@ def clock(repo: Repository) -> float:
         return time.time()
 
 
-class _Kept:
+class Held:
     """A lease that is renewed from time to time, until it ends or is lost."""
 
     def __init__(self, path: str, lease: Lease) -> None:
@@ -173,6 +173,10 @@ class _Kept:
             last, self._lease = self._lease, None
             return last
 
+    def leave(self) -> None:
+        """Renew it no more, nor let go of it: it ends with its process, as if that were killed."""
+        self.end()
+
 
 class _Heart:
     """Renews what this process holds, from one thread that is started once.
@@ -181,18 +185,18 @@ class _Heart:
     """
 
     def __init__(self) -> None:
-        self._kept = set[_Kept]()
+        self._kept = set[Held]()
         self._thread: threading.Thread | None = None
         os.register_at_fork(after_in_child=self._kept.clear)
 
-    def keep(self, kept: _Kept) -> None:
+    def keep(self, kept: Held) -> None:
         """Renew `kept` at every beat."""
         self._kept.add(kept)
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._beat, daemon=True)
             self._thread.start()
 
-    def drop(self, kept: _Kept) -> None:
+    def drop(self, kept: Held) -> None:
         """Renew it no more."""
         self._kept.discard(kept)
 

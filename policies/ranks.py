@@ -16,7 +16,11 @@ def chance(gains: Sequence[float]) -> float:
 
 
 def best_chance(gains: Sequence[float], more: int) -> float:
-    """The least that `chance` can become with `more` pairs: all of them large gains."""
+    """What `chance` becomes where `more` pairs to come are large gains.
+
+    No other pairs to come make it less where no two differences are alike in size. Where some are,
+    ties can: to stop by this number is to stop for want of hope, and costs no validity.
+    """
     ranks, losses = _ranked(gains)
     first = len(ranks) + 1
     return _at_most((*ranks, *(2 * rank for rank in range(first, first + more))), losses)

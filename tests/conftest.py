@@ -1,6 +1,7 @@
 """Sealed from the machine's own git configuration."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pygit2
@@ -14,6 +15,8 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No configuration of this machine or its user reaches a test, nor ours them."""
     home = tmp_path_factory.mktemp("home")
     kept = dict(os.environ)
+    # A shell starts what it puts in the background deaf to Ctrl-C, and it is for tests to press it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in [n for n in os.environ if n.startswith(("GIT_", "AIRESEARCH_"))]:
         del os.environ[name]
     os.environ.update(

@@ -82,3 +82,12 @@ def test_a_reply_whose_node_is_there_goes(tmp_path: Path) -> None:
     (replies / "1").rename(replies / "0")
     assert airesearch(folder, "step").code == 0
     assert list(replies.iterdir()) == []
+
+
+def test_a_folder_without_its_note_goes(tmp_path: Path) -> None:
+    folder = lab(tmp_path)
+    left = folder / ".git" / "airesearch" / "replies" / "0"
+    left.mkdir(parents=True)
+    (left / "train.py").touch()
+    assert airesearch(folder, "step").code == 0
+    assert list(left.parent.iterdir()) == []

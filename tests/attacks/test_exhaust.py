@@ -84,8 +84,8 @@ ATTACKS: dict[str, Attack] = {
         "evaluator",
         "evaluator",
         "the evaluator failed: used ",
-        "import base64, zlib\nc = zlib.compressobj(9)\n"
-        "z = b''.join(c.compress(bytes(1 << 20)) for _ in range(500)) + c.flush()\n"
+        "import base64, zlib\nc = zlib.compressobj(1)\n"
+        "z = b''.join(c.compress(bytes(1 << 20)) for _ in range(260)) + c.flush()\n"
         "honest(zip=base64.b64encode(z).decode())\n",
     ),
     "an output nested without end": Attack(
