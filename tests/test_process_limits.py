@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -64,8 +65,27 @@ def test_memory_counts_all_processes_together(tmp_path: Path) -> None:
     """
     ran = python(tmp_path, script, memory=150)
     assert ran.stopped == "memory"
-    assert re.fullmatch(r"used (1|2|3)\d\d MB, over the 150 MB allowed", ran.reason)
+    assert ran.reason == over("used", ran.peak_memory, 150 * MB)
     assert 150 * MB < ran.peak_memory < 350 * MB
+
+
+@pytest.mark.parametrize("script", ["import time; time.sleep(60)", ""])
+@pytest.mark.parametrize("full", [{"f_bavail": 3}, {"f_favail": 0}])
+def test_what_runs_on_a_full_disk_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, full: dict[str, int]
+) -> None:
+    facts = {"f_frsize": 4096, "f_bavail": 10**6, "f_files": 10**6, "f_favail": 10**6, **full}
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(**facts))
+    with pytest.raises(OSError, match="No space left"):
+        python(tmp_path, script)
+
+
+def test_file_systems_that_do_not_count_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = {"f_frsize": 4096, "f_bavail": 10**6, "f_files": 0, "f_favail": 0}
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(**facts))
+    assert python(tmp_path, "").code == 0
 
 
 def test_memory_that_forks_share_counts_once(tmp_path: Path) -> None:

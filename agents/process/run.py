@@ -25,6 +25,7 @@ from .inventory import Known
 from .launch import bounded, launch
 from .nameless import HeldOpen
 from .reaper import Tree
+from .room import Room
 from .stops import Limit, Stop, over, size
 from .subreaper import adopting
 from .tree_memory import TreeMemory
@@ -88,7 +89,8 @@ def run(
     What is `known` of the folder is not looked up, and what it holds at the end is made known.
 
     Raises CannotStart for a command that is missing or no program, CannotEnd for processes that
-    survive being killed. Any other exception, Ctrl-C too, leaves after everything has ended.
+    survive being killed, OSError where the disk under `folder` is full. Any other exception, Ctrl-C
+    too, leaves after everything has ended.
     """
     command = bounded(argv, folder=folder, env=env, largest_file=limits.output)
     with adopting() as adopts, ExitStack() as undo:
@@ -99,13 +101,16 @@ def run(
             child = Child(launch(command, folder=folder, env=env))
             tree.claim(child.pid)
             undo.callback(_end, child, tree)
-        meters = (memory, growth, HeldOpen(tree, limits.output))
+        room = Room(folder)
+        meters = (memory, growth, HeldOpen(tree, limits.output), room)
         with listening():
             stop = _watch(child, limits, started + limits.seconds, meters)
         seconds = time.monotonic() - started
         tree.polite = stop is None or stop.limit == "timeout"
         leftovers = 0 if stop else tree.linger(COURTESY)
     stop = _first(stop, growth.final(), _too_much(child, limits), memory.note(child.peak))
+    if stop is None:
+        room.check()
     return Ran(
         code=None if stop else child.code,
         stopped=stop.limit if stop else "",
