@@ -1,13 +1,16 @@
 """What a commit changes: facts about two trees, and the decision a check makes of them."""
 
+import os
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import pygit2
-from pygit2.enums import DiffOption, FileMode
+from pygit2.enums import FileMode
 
 from .facts import Diff
 from .text import quote_path
+from .trees import Difference, Entry, differences
 
 _PATHS_LISTED = 20
 # A line costs libgit2 some fifty bytes to compare: longer files could exhaust the machine.
@@ -84,9 +87,8 @@ Check = Callable[[Change], Decision]
 
 def compare(repo: pygit2.Repository, old: pygit2.Oid, new: pygit2.Oid) -> Change:
     """The change from tree `old` to tree `new`; a rename is a delete and an add."""
-    flags = DiffOption.INCLUDE_TYPECHANGE
-    diff = _tree(repo, old).diff_to_tree(_tree(repo, new), flags=flags, context_lines=0)
-    paths = tuple(_path_change(repo, delta) for delta in diff.deltas)
+    found = sorted(differences(repo, old, new), key=lambda one: os.fsencode(one.path))
+    paths = tuple(_path_change(repo, difference) for difference in found)
     added, removed = sum(path.added for path in paths), sum(path.removed for path in paths)
     return Change(paths, Diff(len(paths), added, removed))
 
@@ -102,32 +104,39 @@ def _tree(repo: pygit2.Repository, oid: pygit2.Oid) -> pygit2.Tree:
     return repo[oid].peel(pygit2.Tree)
 
 
-def _path_change(repo: pygit2.Repository, delta: pygit2.DiffDelta) -> PathChange:
-    old, new = delta.old_file, delta.new_file
-    gone = new.id == pygit2.Oid(b"\0" * 20)
-    path = (old if gone else new).raw_path.decode("utf-8", "surrogateescape")
+def _path_change(repo: pygit2.Repository, difference: Difference) -> PathChange:
+    old, new = difference.before, difference.after
     before, after = _content(repo, old), _content(repo, new)
     added, removed = _lines(before, after)
     return PathChange(
-        path,
-        int(old.mode),
-        int(new.mode),
+        difference.path,
+        _mode(old),
+        _mode(new),
         len(after),
         len(before),
         added,
         removed,
         _is_binary(after),
-        not gone and after.startswith(before),
+        new is not None and after.startswith(before),
     )
 
 
-def _content(repo: pygit2.Repository, file: pygit2.DiffFile) -> bytes:
+def _mode(entry: Entry | None) -> int:
+    """The mode as git takes it: of a file's bits, only whether its owner may execute it counts."""
+    if entry is None:
+        return 0
+    if stat.S_ISREG(entry.mode):
+        return int(FileMode.BLOB_EXECUTABLE if entry.mode & stat.S_IXUSR else FileMode.BLOB)
+    return entry.mode
+
+
+def _content(repo: pygit2.Repository, entry: Entry | None) -> bytes:
     """What a file holds; for a submodule, whose content is not here, the line git shows."""
-    if file.mode == FileMode.UNREADABLE:
+    if entry is None:
         return b""
-    if file.mode == FileMode.COMMIT:
-        return b"Subproject commit %s\n" % str(file.id).encode()
-    return repo.odb.read(file.id)[1]
+    if entry.mode == FileMode.COMMIT:
+        return b"Subproject commit %s\n" % str(entry.oid).encode()
+    return repo.odb.read(entry.oid)[1]
 
 
 def _lines(before: bytes, after: bytes) -> tuple[int, int]:

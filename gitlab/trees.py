@@ -84,19 +84,22 @@ def walk(repo: Repository, root: Oid, under: str = "") -> Iterator[Entry]:
             yield Entry(under + name, entry.oid, entry.mode)
 
 
-def differences(repo: Repository, old: Oid, new: Oid, under: str = "") -> Iterator[Difference]:
+def differences(repo: Repository, old: Oid, new: Oid) -> Iterator[Difference]:
     """Every file that two trees do not share; folders that they do are not opened."""
-    before, after = _open(repo, old), _open(repo, new)
-    for name in {**before, **after}:
-        was, now = before.get(name), after.get(name)
-        if was == now:
-            continue
-        path = under + name
-        (old_file, old_folder), (new_file, new_folder) = _sides(path, was), _sides(path, now)
-        if old_file or new_file:
-            yield Difference(path, old_file, new_file)
-        if old_folder != new_folder:
-            yield from differences(repo, old_folder, new_folder, f"{path}/")
+    folders = [("", old, new)]
+    while folders:
+        under, old, new = folders.pop()
+        before, after = _open(repo, old), _open(repo, new)
+        for name in {**before, **after}:
+            was, now = before.get(name), after.get(name)
+            if was == now:
+                continue
+            path = under + name
+            (old_file, old_folder), (new_file, new_folder) = _sides(path, was), _sides(path, now)
+            if old_file or new_file:
+                yield Difference(path, old_file, new_file)
+            if old_folder != new_folder:
+                folders.append((f"{path}/", old_folder, new_folder))
 
 
 def _sides(path: str, entry: Entry | None) -> tuple[Entry | None, Oid]:

@@ -1,5 +1,6 @@
 """The facts of a change are those of its bytes."""
 
+import os
 from pathlib import Path
 
 import pygit2
@@ -8,6 +9,7 @@ from airesearch.gitlab import trees
 from airesearch.gitlab.change import compare
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pygit2.enums import DiffOption, FileMode, ObjectType
 
 lines = st.lists(st.sampled_from((b"a\n", b"b\n", b"\n", b"c", b"\r\n", b"\0", b"\xff\n"))).map(
     b"".join
@@ -43,3 +45,44 @@ def test_a_long_file_counts_whole(tmp_path: Path) -> None:
     before = trees.edit(repo, trees.EMPTY, {"f": text})
     (found,) = compare(repo, before, trees.edit(repo, before, {"f": text + b"ing"})).paths
     assert (found.added, found.removed, found.appends) == ((1 << 20) + 1, (1 << 20) + 1, True)
+
+
+CONTENT = st.sampled_from((b"a\n", b"b\n"))
+PATHS = st.sampled_from(
+    ("a", "a-b", "a/x", "a/x/y", "a0", "b/c", "b/c/d", "b/c.d", "b/c0", "z\udcff")
+)
+
+
+@st.composite
+def files(draw: st.DrawFn) -> dict[str, tuple[bytes, FileMode]]:
+    """Some files, none of which stands where another's folder does."""
+    modes = st.sampled_from((FileMode.BLOB, FileMode.BLOB_EXECUTABLE, FileMode.LINK))
+    found = draw(st.dictionaries(PATHS, st.tuples(CONTENT, modes)))
+    return {path: file for path, file in found.items()
+            if not any(other.startswith(f"{path}/") for other in found)}  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(old=files(), new=files())
+def test_the_paths_are_those_git_names_in_its_order(
+    tmp_path_factory: pytest.TempPathFactory,
+    old: dict[str, tuple[bytes, FileMode]],
+    new: dict[str, tuple[bytes, FileMode]],
+) -> None:
+    repo = pygit2.init_repository(str(tmp_path_factory.getbasetemp() / "paths"))
+    before, after = (
+        trees.edit(repo, trees.EMPTY, {path: trees.Entry(path, repo.create_blob(data), int(mode))
+                                       for path, (data, mode) in side.items()})
+        for side in (old, new)
+    )  # fmt: skip
+    repo.odb.write(ObjectType.TREE, b"")
+    one, other = (repo[tree].peel(pygit2.Tree) for tree in (before, after))
+    deltas = one.diff_to_tree(other, flags=DiffOption.INCLUDE_TYPECHANGE).deltas
+    theirs = [
+        (max(d.old_file.raw_path, d.new_file.raw_path), int(d.old_file.mode), int(d.new_file.mode))
+        for d in deltas
+    ]
+    ours = [
+        (os.fsencode(p.path), p.old_mode, p.new_mode) for p in compare(repo, before, after).paths
+    ]
+    assert ours == theirs
