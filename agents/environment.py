@@ -16,9 +16,14 @@ _KEPT = frozenset(
 )
 _KEPT_PREFIXES = ("LC_", "OMP_", "OPENBLAS_", "MKL_", "CUDA_", "NVIDIA_", "ROCR_", "HIP_", "XLA_")
 _PROBE_SECONDS = 60
+# Each package's own name and version, without its whole description parsed as a letter.
 _PROBE = """
-import importlib.metadata as m, json, platform, sys
-names = {d.metadata["Name"]: d.version for d in m.distributions() if d.metadata["Name"]}
+import importlib.metadata as m, json, sys
+def facts(of):
+    text = of.read_text("METADATA") or of.read_text("PKG-INFO") or ""
+    lines = text.partition("\\n\\n")[0].splitlines()
+    return dict(line.split(": ", 1) for line in lines if line.startswith(("Name: ", "Version: ")))
+names = {f["Name"]: f.get("Version") for f in map(facts, m.distributions()) if "Name" in f}
 print(json.dumps({"python": sys.version, "executable": sys.executable, "packages": names}))
 """
 

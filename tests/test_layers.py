@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -22,6 +23,7 @@ OWNERS = {
 }
 
 
+@cache
 def sources() -> dict[str, Path]:
     """Every module of the package by its path below the root; the examples' scripts are data."""
     found = [p for room in ROOMS for p in (ROOT / room).rglob("*.py")] + list(ROOT.glob("*.py"))
@@ -36,6 +38,7 @@ def room(name: str) -> str:
     return first if first in ROOMS else "door"
 
 
+@cache
 def imports(name: str) -> list[tuple[str, ast.AST, bool]]:
     """(module or library, node, is ours) for each import of a module, those in functions too."""
     found: list[tuple[str, ast.AST, bool]] = []
