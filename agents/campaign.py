@@ -22,8 +22,11 @@ from .rules import read_task
 from .runner import Runner
 from .team import Agent
 
-_PACKED_AT_ONCE = 500
-"""So many new node branches are packed by git: each loose one is looked at in every step."""
+_LOOSE, _LOOSE_PART = 100, 200
+"""So many new node branches, or one in so many of all, are packed by git at once.
+
+Each loose one is looked at in every step, and after each packing all packed ones are read anew.
+"""
 
 
 class Campaign:
@@ -54,7 +57,8 @@ class Campaign:
         base = self.tree.base
         self.lab.fetch()
         self.tree.refresh()
-        if self.tree.loose_refs > self._loose_refs + _PACKED_AT_ONCE:
+        many = max(_LOOSE, self.tree.next_id // _LOOSE_PART)
+        if self.tree.loose_refs > self._loose_refs + many:
             pack_refs(self.lab.repo)
             self.tree.refresh()
             self._loose_refs = self.tree.loose_refs

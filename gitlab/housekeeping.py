@@ -1,9 +1,9 @@
-"""Loose objects and refs are packed beside the work, so that a lab of any age stays quick to read.
+"""Loose objects are packed beside the work, so that a lab of any age stays quick to read.
 
 Nothing is thrown away: an object that no commit holds yet may be another worker's next one. So this
 is not `git gc`, nor `git maintenance`, which besides remove folders of `objects` that are empty for
 a moment, in which libgit2 is about to place an object. A process of its own packs what is loose,
-and removes an object's file only once a pack on disk holds it; refs go to `git pack-refs`.
+and removes an object's file only once a pack on disk holds it.
 """
 
 import fcntl
@@ -22,7 +22,6 @@ from .trees import Repository
 
 _MANY_OBJECTS = 6700
 """Loose ones that are worth a pack, as git itself has it."""
-_MANY_REFS = 1000
 _STEPS = 50
 """How many times it is asked for each time that it counts."""
 _PATIENCE = 60.0
@@ -71,20 +70,17 @@ class Housekeeper:
 def is_due(git: Path) -> bool:
     """Whether so much is loose that packing pays."""
     # Names are spread evenly, so one of 256 folders tells; git looks at the same.
-    if len(_names(git / "objects" / "17")) >= _MANY_OBJECTS // 256:
-        return True
-    return len(_names(git / "refs" / "heads" / "node")) >= _MANY_REFS
+    return len(_names(git / "objects" / "17")) >= _MANY_OBJECTS // 256
 
 
 def tidy(git: Path) -> None:
-    """Pack every loose object and ref there is now, unless somebody else is at it."""
+    """Pack every loose object there is now, unless somebody else is at it."""
     with (git / "housekeeping.lock").open("wb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
         _pack_objects(git)
-        _run(git, "pack-refs", "--all", "--prune")
 
 
 def _pack_objects(git: Path) -> None:

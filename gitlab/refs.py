@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pygit2
@@ -18,6 +19,7 @@ from .trees import Oid, Repository
 
 _NODE = re.compile(r"refs/(?:heads|remotes/(?P<remote>.+))/node/(?P<id>\d{6,})")
 _LOCK_WAIT_SECONDS = 10.0
+_PACK_SECONDS = 600.0
 _PASSING = ("lock", "No such file or directory")
 """What libgit2 says where another process has the lock, or `git pack-refs` removed its folder."""
 _IS_TAKEN = "failed to lock file"
@@ -33,7 +35,12 @@ def node_branch(node: int) -> str:
 
 def common_folder(repo: Repository) -> Path:
     """The git folder that all worktrees of the repository share."""
-    own = Path(repo.path).resolve()
+    return _common(repo.path)
+
+
+@cache
+def _common(path: str) -> Path:
+    own = Path(path).resolve()
     link = own / "commondir"
     return (own / link.read_text().strip()).resolve() if link.exists() else own
 
@@ -133,8 +140,16 @@ def remove_ref(repo: Repository, ref: str, old: Oid) -> None:
 
 
 def pack_refs(repo: Repository) -> None:
-    """Have git put all refs into its one file; where it cannot now, it is not done."""
-    _let_git(repo, "pack-refs", "--all")
+    """Have git put all refs into its one file; where it cannot now, or another does, it is not."""
+    home = common_folder(repo)
+    with (home / "packing-refs.lock").open("wb") as lock, suppress(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Git removes its own lock whatever ends it, but for a kill; it packs in seconds.
+        left = home / "packed-refs.lock"
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _PACK_SECONDS:
+                left.unlink()
+        _let_git(repo, "pack-refs", "--all")
 
 
 def _let_git(repo: Repository, *words: str) -> None:

@@ -1,5 +1,6 @@
 """Packing beside the work loses nothing, stops nothing and leaves nobody behind."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import psutil
 import pytest
 from airesearch.gitlab.housekeeping import Housekeeper, is_due, tidy
 from airesearch.gitlab.lab import open_repository
+from airesearch.gitlab.refs import pack_refs
 from toys import git, repository
 
 TASK = """\
@@ -123,6 +125,24 @@ def test_it_starts_when_enough_is_loose_and_is_gone_at_the_end(tmp_path: Path) -
         assert helpers
     assert not any(helper.is_running() for helper in helpers)
     assert not loose(lab)
+
+
+def test_refs_are_packed_by_one_at_a_time_and_past_a_killed_one(tmp_path: Path) -> None:
+    lab = repository(tmp_path / "lab", {"a": "1"})
+    repo, branch = open_repository(lab), lab / ".git/refs/heads/main"
+    with (lab / ".git/packing-refs.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        pack_refs(repo)
+    assert branch.exists(), "another was at it"
+    left = lab / ".git/packed-refs.lock"
+    left.touch()
+    pack_refs(repo)
+    assert branch.exists(), "its holder may be alive"
+    os.utime(left, (time.time() - 700,) * 2)
+    pack_refs(repo)
+    assert not branch.exists()
+    assert not left.exists()
+    assert git(lab, "rev-parse", "--abbrev-ref", "HEAD").strip() == "main"
 
 
 def test_ctrl_c_ends_it(tmp_path: Path) -> None:
