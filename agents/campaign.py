@@ -21,6 +21,7 @@ from .replies import tidy
 from .rules import read_task
 from .runner import Runner
 from .team import Agent
+from .turnstile import Turnstile
 
 _LOOSE, _LOOSE_PART = 100, 200
 """So many new node branches, or one in so many of all, are packed by git at once.
@@ -44,6 +45,8 @@ class Campaign:
         lab.fetch()
         lab.catch_up()
         self.variables = variables
+        self.turnstile: Turnstile | None = None
+        """What trials go through where several workers of one command share it."""
         self.tree: LabTree = load_tree(lab)
         self._loose_refs = 0
         self._require_whole()

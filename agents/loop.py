@@ -179,6 +179,13 @@ def _turn(campaign: Campaign, claims: Claims, node: Node) -> tuple[Node, int]:
     return (node if side == "candidate" else incumbent), replicate
 
 
+def get_ready(campaign: Campaign) -> None:
+    """Find out now what a first step would, so that forks of this process need not each."""
+    campaign.runner.prepare()
+    campaign.refresh()
+    _count(campaign)
+
+
 def run(campaign: Campaign, trials: int | None, hours: float | None) -> Iterator[Step]:
     """Step after step, until the task's budget or this run's own ends it."""
     with Housekeeper(campaign.lab.repo) as keeper:

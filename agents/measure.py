@@ -52,13 +52,15 @@ def measure(campaign: Campaign, node: Node, replicate: int) -> Node:
 
 
 def _run(campaign: Campaign, job: Job) -> Outcome:
-    """The trial, once this machine has room for it."""
+    """The trial, once it is its turn and this machine has room for it."""
     slots = slots_for(campaign.lab, campaign.task)
-    if slots is None:
-        return campaign.runner.run(job)
-    with ExitStack() as taken:
+    with ExitStack() as held:
+        if campaign.turnstile is not None:
+            held.enter_context(campaign.turnstile.passed())
+        if slots is None:
+            return campaign.runner.run(job)
         with listening():
-            slot = taken.enter_context(slots.take(alone=campaign.task.is_timing))
+            slot = held.enter_context(slots.take(alone=campaign.task.is_timing))
         return campaign.runner.run(replace(job, gpu=slot.gpu))
 
 

@@ -1,9 +1,13 @@
 """Workers beside each other in one command: forks that each take steps on the same lab.
 
-They share nothing but the repository, like workers on other machines do. This process gives out
-steps and hears what came of them; it does none itself, so that it holds no lease and no slot.
+They share nothing but the repository, like workers on other machines do, and a turnstile: there is
+one worker in four more than trials may run at a time, so that the next one is proposed already when
+a trial ends, however long its agent thinks. This process gives out steps and hears what came of
+them; it does none itself, so that it holds no lease and no slot.
 """
 
+import gc
+import math
 import multiprocessing
 import os
 import pickle
@@ -19,23 +23,25 @@ from typing import Any
 
 from ..gitlab.errors import AiresearchError, NothingToDo
 from .campaign import Campaign
-from .loop import Step, run
+from .loop import Step, get_ready, run
 from .process import end_with_parent
+from .turnstile import Turnstile
 
+_ONE_AHEAD_OF = 4
 Show = Callable[[Campaign, Step], Any]
 """What is told of a step; it is made where the step was taken, and must pickle."""
 
 
 def run_beside(
-    start: Callable[[], Campaign], jobs: int, trials: int | None, hours: float | None, show: Show
+    campaign: Campaign, jobs: int, trials: int | None, hours: float | None, show: Show
 ) -> Iterator[Any]:
-    """What `show` says of each step of `jobs` workers, as they end, until the budget does.
+    """What `show` says of each step, as they end, until the budget does; `jobs` trials at a time.
 
     Raises NothingToDo where there was no step to take, and what a worker raised; the others finish
     the step they are at first.
     """
     end = None if hours is None else time.monotonic() + hours * 3600
-    crew = _Crew(start, jobs, show)
+    crew = _Crew(campaign, jobs, show)
     given = done = 0
     try:
         while True:
@@ -59,18 +65,23 @@ def run_beside(
 class _Crew:
     """The workers, each idle, busy or gone."""
 
-    def __init__(self, start: Callable[[], Campaign], jobs: int, show: Show) -> None:
+    def __init__(self, campaign: Campaign, jobs: int, show: Show) -> None:
         context = multiprocessing.get_context("fork")
+        self._jobs = jobs
+        self._turnstile = campaign.turnstile = Turnstile(jobs)
         self.idle: list[Connection] = []
         self.busy: list[Connection] = []
         self.fault: Exception | None = None
         self.nothing = ""
         self._processes: list[BaseProcess] = []
         mine: list[Connection] = []
-        for _ in range(jobs):
+        # What is known by now is known to all, and stays in memory that all share.
+        get_ready(campaign)
+        gc.freeze()
+        for _ in range(jobs + math.ceil(jobs / _ONE_AHEAD_OF)):
             ours, theirs = context.Pipe()
             mine.append(ours)
-            process = context.Process(target=_work, args=(theirs, tuple(mine), start, show))
+            process = context.Process(target=_work, args=(theirs, tuple(mine), campaign, show))
             process.start()
             theirs.close()
             self._processes.append(process)
@@ -91,6 +102,7 @@ class _Crew:
             try:
                 kind, told = ready.recv()
             except (EOFError, OSError):
+                self._turnstile.open(self._jobs)  # nobody waits for whom it was killed with
                 kind, told = "fault", AiresearchError("a worker was killed", "run it again")
             if kind == "step":
                 self.idle.append(ready)
@@ -127,6 +139,7 @@ class _Crew:
             self._interrupt()
         for process in self._processes:
             process.join()
+        self._turnstile.close()
         signal.signal(signal.SIGINT, before)
         if pressed:
             raise KeyboardInterrupt
@@ -138,24 +151,29 @@ class _Crew:
                     os.kill(process.pid, signal.SIGINT)
 
 
-def _work(
-    boss: Connection, others: tuple[Connection, ...], start: Callable[[], Campaign], show: Show
-) -> None:
+def _work(boss: Connection, others: tuple[Connection, ...], campaign: Campaign, show: Show) -> None:
     """A worker's life: a step for each word from the boss, until it says no more."""
     # Ctrl-C on a terminal goes to all that share it; the boss decides what workers hear of it.
     os.setsid()
     end_with_parent()
     for other in others:
         other.close()  # a pipe of the boss that we hold too would never end
-    with suppress(BrokenPipeError, EOFError, KeyboardInterrupt):
-        boss.send(_steps(boss, start, show))
+    with suppress(KeyboardInterrupt):
+        with suppress(BrokenPipeError, EOFError, KeyboardInterrupt):
+            boss.send(_steps(boss, campaign, show))
+        _be_deaf()
+    _be_deaf()  # where one more came in between
 
 
-def _steps(boss: Connection, start: Callable[[], Campaign], show: Show) -> tuple[str, Any]:
+def _be_deaf() -> None:
+    """All is done and said: no further Ctrl-C is to show as a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _steps(boss: Connection, campaign: Campaign, show: Show) -> tuple[str, Any]:
     """Take steps and tell of them; the last word."""
     try:
         boss.recv()
-        campaign = start()
         for done in run(campaign, None, None):
             boss.send(("step", show(campaign, done)))
             boss.recv()

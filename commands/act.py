@@ -184,8 +184,7 @@ def run_command(
     if jobs == 1:
         told = (_told(campaign, done) for done in run(campaign, trials, hours))
     else:
-        campaign.runner.prepare()
-        told = run_beside(lambda: _campaign(folder, publish), jobs, trials, hours, _told)
+        told = run_beside(campaign, jobs, trials, hours, _told)
     if as_json:
         for step_told in told:
             click.echo(json.dumps(step_told.facts))
