@@ -1,8 +1,11 @@
 """The user's checkouts: each follows a branch that moved under it, but only when it is clean."""
 
+import fcntl
 import os
 import subprocess
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pygit2
@@ -12,15 +15,40 @@ from .errors import RefMoved
 from .refs import common_folder, remove_ref, swap_ref, tip
 
 _BEHIND = "refs/worktree/airesearch-behind"
+_PATIENCE = 10.0
+"""Seconds to wait for another worker at the checkouts."""
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
+"""Seconds to wait for a git that has the index, a user's `git status` say."""
 
 
-def checkouts(repo: pygit2.Repository, branch: str) -> list["Checkout"]:
-    """The checkouts that have `branch` checked out: the main one and linked worktrees."""
+@contextmanager
+def checkouts(repo: pygit2.Repository, branch: str) -> "Iterator[list[Checkout]]":
+    """The checkouts that have `branch` checked out: the main one and linked worktrees.
+
+    Only one worker is at them at a time: of two that each knew them before the other's move, the
+    second could not tell where they stand.
+    """
     common, ref = common_folder(repo), f"refs/heads/{branch}"
     heads = [common, *sorted((common / "worktrees").glob("*"))]
     here = [head for head in heads if _head(head) == ref]
-    opened = [pygit2.Repository(_place(head)) for head in here if Path(_place(head)).exists()]
-    return [Checkout(one, branch) for one in opened if not one.is_bare]
+    with ExitStack() as turn:
+        if here:
+            _take_turn(turn, common / "airesearch")
+        opened = [pygit2.Repository(_place(head)) for head in here if Path(_place(head)).exists()]
+        yield [Checkout(one, branch) for one in opened if not one.is_bare]
+
+
+def _take_turn(turn: ExitStack, folder: Path) -> None:
+    """Keep other workers out until `turn` is closed; a halted one is not waited for for long."""
+    with suppress(OSError):  # no folder of ours, so no other worker; or a lab that is read only
+        handle = os.open(folder / "checkouts", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        turn.callback(os.close, handle)
+        until = time.monotonic() + _PATIENCE
+        while time.monotonic() < until:
+            with suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            time.sleep(0.01)
 
 
 def is_changed(repo: pygit2.Repository, path: str) -> bool:
@@ -113,6 +141,14 @@ class Checkout:
         return self._git("read-tree", "-m", "-u", str(old), str(new)).returncode == 0
 
     def _git(self, *words: str) -> subprocess.CompletedProcess[bytes]:
+        for pause in (*_PAUSES, None):
+            done = self._run(*words)
+            if pause is None or b"index.lock" not in done.stderr:
+                break
+            time.sleep(pause)
+        return done
+
+    def _run(self, *words: str) -> subprocess.CompletedProcess[bytes]:
         # Git's own variables would point this call at another repository.
         env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
         return subprocess.run(

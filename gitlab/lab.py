@@ -157,8 +157,9 @@ class Lab:
 
     def catch_up(self) -> None:
         """Bring along the checkouts of the trunk that were left behind and are clean by now."""
-        behind = [one for one in checkouts(self.repo, self.trunk) if one.is_behind]
-        self.notices += [notice for one in behind if (notice := one.follow(self.trunk_tip))]
+        with checkouts(self.repo, self.trunk) as here:
+            behind = [one for one in here if one.is_behind]
+            self.notices += [notice for one in behind if (notice := one.follow(self.trunk_tip))]
 
     def _move(self, branch: str, old: pygit2.Oid | None, new: pygit2.Oid, subject: str) -> None:
         """Point `branch` at `new` if it is still at `old`; published first, where that is done."""
@@ -176,11 +177,11 @@ class Lab:
         self, branch: str, old: pygit2.Oid | None, new: pygit2.Oid, subject: str
     ) -> None:
         """The same in this repository; clean checkouts follow."""
-        here = checkouts(self.repo, branch)
-        for checkout in here:
-            checkout.prepare()
-        self._swap(branch, old, new, subject)
-        self.notices += [notice for one in here if (notice := one.follow(new))]
+        with checkouts(self.repo, branch) as here:
+            for checkout in here:
+                checkout.prepare()
+            self._swap(branch, old, new, subject)
+            self.notices += [notice for one in here if (notice := one.follow(new))]
 
     def _swap(self, branch: str, old: pygit2.Oid | None, new: pygit2.Oid, subject: str) -> None:
         """Move a branch: what it is to hold is on disk before, and it itself after."""

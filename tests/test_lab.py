@@ -1,6 +1,8 @@
 """Refs move by compare-and-swap, commits pass a check, a user's checkout is left in peace."""
 
 import multiprocessing
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -116,6 +118,43 @@ def test_uncommitted_work_is_left_alone_and_said(tmp_path: Path) -> None:
     assert "LR = 0.2" in (folder / "train.py").read_text()
     assert (folder / "evaluate.py").read_text() == "# mine\n"
     assert git(folder, "status", "--porcelain") == " M evaluate.py\n"
+
+
+def advance(folder: Path, name: str, times: int) -> None:
+    """Commit on the trunk again and again, each time on what another worker has made of it."""
+    lab, done = open_lab(folder), 0
+    while done < times:
+        before = lab.trunk_tip
+        tree = edit(lab.repo, lab.tree_of(before), {f"{name}.txt": f"{done}\n".encode()})
+        with suppress(RefMoved):
+            lab.commit("main", proposal(done, name), tree, [before], check=allow)
+            done += 1
+
+
+def test_a_checkout_follows_workers_that_move_its_branch_at_once(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "lab", {"airesearch.yaml": "x"})
+    (folder / ".git" / "airesearch").mkdir()
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=advance, args=(folder, name, 15)) for name in "abcdef"]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert {worker.exitcode for worker in workers} == {0}
+    assert git(folder, "rev-list", "--count", "main").strip() == "91"
+    assert git(folder, "status", "--porcelain") == ""
+    assert (folder / "b.txt").read_text() == "14\n"
+
+
+def test_a_checkout_follows_past_a_git_that_has_its_index(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "lab", {"airesearch.yaml": "x"})
+    lock = folder / ".git" / "index.lock"
+    lock.touch()
+    timer = threading.Timer(0.2, lock.unlink)
+    timer.start()
+    advance(folder, "a", 1)
+    timer.join()
+    assert git(folder, "status", "--porcelain") == ""
 
 
 def test_init_takes_only_its_own_file(tmp_path: Path) -> None:
