@@ -67,7 +67,6 @@ class _Crew:
 
     def __init__(self, campaign: Campaign, jobs: int, show: Show) -> None:
         context = multiprocessing.get_context("fork")
-        self._jobs = jobs
         self._turnstile = campaign.turnstile = Turnstile(jobs)
         self.idle: list[Connection] = []
         self.busy: list[Connection] = []
@@ -102,7 +101,7 @@ class _Crew:
             try:
                 kind, told = ready.recv()
             except (EOFError, OSError):
-                self._turnstile.open(self._jobs)  # nobody waits for whom it was killed with
+                self._turnstile.open(1)  # its place, if it had one
                 kind, told = "fault", AiresearchError("a worker was killed", "run it again")
             if kind == "step":
                 self.idle.append(ready)
