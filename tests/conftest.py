@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pygit2
 import pytest
+import warm
 from attack_table import show_attacks
 from chaos_tally import show_chaos
 
@@ -26,7 +27,9 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     levels = pygit2.enums.ConfigLevel
     for level in (levels.SYSTEM, levels.XDG, levels.GLOBAL):
         pygit2.settings.search_path[level] = str(home)
+    warm.start(tmp_path_factory.mktemp("warm"))
     yield
+    warm.stop()
     os.environ.clear()
     os.environ.update(kept)
 
