@@ -3,7 +3,8 @@
 The objective is `train_seconds`, so that nothing but `true` is run. Framework time is the wall
 clock of a step less the trial's own duration, inside one process as in `airesearch run`. Large labs
 are imported, not run: every node has its three commits, one in ten failed, one in a thousand was
-promoted, and lineages are hundreds deep. Then `git` packs them. Cold means without the cache.
+promoted, and lineages are hundreds deep. Then `git` packs them. Cold means without the cache, and
+no sync that nothing is waited for until it is on disk.
 
     python benchmarks/overhead.py [--quick] [--json FILE] [--peers PYTHON]
 """
@@ -30,6 +31,7 @@ from airesearch.agents.campaign import Campaign
 from airesearch.agents.found import adopt
 from airesearch.agents.loop import step
 from airesearch.agents.team import Agent
+from airesearch.gitlab import lab as writer
 from airesearch.gitlab.desk import Desk
 from airesearch.gitlab.facts import Diff, Metric, Operator, Signed, Status, Trial, Verdict
 from airesearch.gitlab.lab import open_lab
@@ -51,6 +53,7 @@ PROMOTED, FAILED = 1000, 10
 COLUMNS = {
     "step_ms": "step",
     "step_p90_ms": "p90",
+    "unsynced_ms": "no sync",
     "start_ms": "start",
     "log_cold_ms": "log cold",
     "log_ms": "log",
@@ -198,8 +201,10 @@ def step_cost(campaign: Campaign) -> float:
     return 1000 * (time.perf_counter() - start - done.node.trials[-1].duration)
 
 
-def steps(folder: Path) -> dict[str, float]:
+def steps(folder: Path, *, synced: bool) -> dict[str, float]:
     """What steps cost in this process."""
+    if not synced:
+        vars(writer)["enable"] = vars(writer)["sync"] = lambda *_: None
     start = time.perf_counter()
     campaign = Campaign(open_lab(folder), os.environ)
     campaign.team = (Agent("tuner", Noop()),)
@@ -240,11 +245,13 @@ def measure(folder: Path, nodes: int) -> dict[str, Any]:
     }
     again = [sys.executable, __file__, "--steps", str(folder)]
     done = subprocess.run(again, check=True, stdout=subprocess.PIPE)
+    unsynced = subprocess.run([*again, "--no-sync"], check=True, stdout=subprocess.PIPE)
     return {
         "nodes": nodes,
         "disk_bytes": disk / nodes,
         **cold,
         **json.loads(done.stdout),
+        "unsynced_ms": json.loads(unsynced.stdout)["step_ms"],
         "log_ms": startup(folder, "log", "-n", "20"),
         "best_ms": startup(folder, "best"),
         "version_ms": startup(folder, "--version"),
@@ -262,9 +269,10 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--peers", metavar="PYTHON", help="of an environment with aideml and dvc")
     parser.add_argument("--steps", type=Path, metavar="LAB", help=argparse.SUPPRESS)
+    parser.add_argument("--no-sync", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.steps:
-        print(json.dumps(steps(options.steps)))
+        print(json.dumps(steps(options.steps, synced=not options.no_sync)))
         return
     sizes = (10, 1000, 10_000) if options.quick else (10, 1000, 10_000, 100_000)
     with tempfile.TemporaryDirectory(prefix="airesearch-bench-") as place:

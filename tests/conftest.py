@@ -29,7 +29,6 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         pygit2.settings.search_path[level] = str(home)
     warm.start(tmp_path_factory.mktemp("warm"))
     yield
-    warm.stop()
     os.environ.clear()
     os.environ.update(kept)
 

@@ -3,7 +3,7 @@
 Working folder, environment, streams, exit code and what is done at exit are as in a process that
 starts anew. `run` has no answer where those settings differ that libraries read when they load.
 
-    python warm.py SOCKET LIFE    serves at SOCKET until the pipe LIFE is closed at its other end
+    python warm.py SOCKET PID    serves at SOCKET until the process PID ends
 """
 
 import importlib
@@ -24,7 +24,6 @@ _READ_AT_LOAD = ("HOME", "XDG_", "GIT_", "PYTHON", "LC_", "LANG", "LD_", "SSL_",
 
 class _Server(NamedTuple):
     place: str
-    life: int
     settings: dict[str, str]
 
 
@@ -32,22 +31,13 @@ _server: _Server | None = None
 
 
 def start(folder: Path) -> None:
-    """Have a server for this process; it ends with it."""
+    """Have a server for this process, where there are handles of processes: it ends with it."""
     global _server
-    theirs, ours = os.pipe()
-    place = str(folder / "warm")
-    words = [sys.executable, __file__, place, str(theirs)]
-    subprocess.run(words, pass_fds=[theirs], stdin=subprocess.DEVNULL, check=True)
-    os.close(theirs)
-    _server = _Server(place, ours, _settings())
-
-
-def stop() -> None:
-    """Have none any more."""
-    global _server
-    if _server is not None:
-        os.close(_server.life)
-    _server = None
+    if hasattr(os, "pidfd_open"):
+        place = str(folder / "warm")
+        words = [sys.executable, __file__, place, str(os.getpid())]
+        subprocess.run(words, stdin=subprocess.DEVNULL, check=True)
+        _server = _Server(place, _settings())
 
 
 def run(folder: Path, words: Sequence[str]) -> tuple[int, bytes, bytes] | None:
@@ -73,8 +63,9 @@ def _settings() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key.startswith(_READ_AT_LOAD)}
 
 
-def _serve(place: str, life: int) -> None:
-    """Answer until the life is over; returns in each fork that is to run a command."""
+def _serve(place: str, master: int) -> None:
+    """Answer until the process ends; returns in each fork that is to run a command."""
+    life = os.pidfd_open(master)
     server = socket.socket(socket.AF_UNIX)
     server.bind(place)
     server.listen()
