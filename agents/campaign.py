@@ -1,6 +1,7 @@
 """A campaign: the lab with its task, team and runner as the trunk has them now."""
 
 from collections.abc import Mapping
+from math import isqrt
 from random import Random
 
 from ..gitlab.checkout import is_changed
@@ -23,10 +24,11 @@ from .runner import Runner
 from .team import Agent
 from .turnstile import Turnstile
 
-_LOOSE, _LOOSE_PART = 100, 200
-"""So many new node branches, or one in so many of all, are packed by git at once.
+_LOOSE = 100
+"""So many new node branches at least are packed by git at once.
 
-Each loose one is looked at in every step, and after each packing all packed ones are read anew.
+Each loose one is looked at in every step, and after each packing all packed ones are read anew: in
+a lab of N nodes both cost the same at about the root of N/2.
 """
 
 
@@ -60,7 +62,7 @@ class Campaign:
         base = self.tree.base
         self.lab.fetch()
         self.tree.refresh()
-        many = max(_LOOSE, self.tree.next_id // _LOOSE_PART)
+        many = max(_LOOSE, isqrt(self.tree.next_id // 2))
         if self.tree.loose_refs > self._loose_refs + many:
             pack_refs(self.lab.repo)
             self.tree.refresh()

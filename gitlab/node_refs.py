@@ -65,7 +65,7 @@ class NodeRefs:
         order = sorted({*places, *self._packed}, key=_rank)
         if not self.tips:
             self._fill(order)
-            return suspects
+            return set(self.tips)
         changed = set()
         for node in suspects:
             tip = self._tip(node, order)
@@ -106,15 +106,16 @@ class NodeRefs:
         if data == self._data:
             return set()
         old, self._data, self._packed = self._packed, data, _parse(data)
-        return {
-            node
-            for place in {*old, *self._packed}
-            for node, _ in _differences(old.get(place, {}), self._packed.get(place, {}))
-        }
+        if not self.tips:
+            return set()  # all are looked at anyway
+        suspects = set[int]()
+        for place in {*old, *self._packed}:
+            suspects |= _differences(old.get(place, {}), self._packed.get(place, {}))
+        return suspects
 
 
-def _differences(old: dict[int, str], new: dict[int, str]) -> set[tuple[int, str]]:
-    return set(old.items()) ^ set(new.items())
+def _differences(old: dict[int, str], new: dict[int, str]) -> set[int]:
+    return {node for node, tip in new.items() if old.get(node) != tip} | (old.keys() - new.keys())
 
 
 def _parse(data: bytes) -> dict[str, dict[int, str]]:
