@@ -6,7 +6,7 @@ import pytest
 from attacked import Attack, Report, Scene, needs_bubblewrap, strike
 
 END = "honest()\n"
-MEMORY = ("T4", "runner", "memory", "over the 200 MB allowed")
+MEMORY = ("T4", "runner", "memory", "over the 2")
 OUTPUT = ("T4", "runner", "output")
 ATTACKS: dict[str, Attack] = {
     "memory": Attack(*MEMORY, "x = bytearray(10**9)\ntime.sleep(9)\n"),
@@ -138,7 +138,8 @@ PROCESSES = {
         "runner",
         "crash",
         "processes at once, over the 1,000 allowed",
-        "for _ in range(1100):\n    if os.fork() == 0: time.sleep(15); os._exit(0)\ntime.sleep(15)\n",
+        "for _ in range(1100):\n    if os.fork() == 0: time.sleep(15); os._exit(0)\n"
+        "time.sleep(15)\n",
     ),
 }
 pytestmark = needs_bubblewrap
