@@ -182,7 +182,6 @@ def _turn(campaign: Campaign, claims: Claims, node: Node) -> tuple[Node, int]:
 def get_ready(campaign: Campaign) -> None:
     """Find out now what a first step would, so that forks of this process need not each."""
     campaign.runner.prepare()
-    campaign.refresh()
     _count(campaign)
 
 

@@ -12,7 +12,7 @@ import pygit2
 from pygit2.enums import DeltaStatus, FileStatus
 
 from .errors import RefMoved
-from .refs import common_folder, remove_ref, swap_ref, tip
+from .refs import common_folder, remove_ref, swap_ref, tip, without_git_variables
 
 _BEHIND = "refs/worktree/airesearch-behind"
 _PATIENCE = 10.0
@@ -149,12 +149,10 @@ class Checkout:
         return done
 
     def _run(self, *words: str) -> subprocess.CompletedProcess[bytes]:
-        # Git's own variables would point this call at another repository.
-        env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
         return subprocess.run(
             ["git", "-C", self._repo.workdir, *words],
             capture_output=True,
             stdin=subprocess.DEVNULL,
-            env={**env, "LC_ALL": "C"},
+            env={**without_git_variables(), "LC_ALL": "C"},
             check=False,
         )

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from .durable import sync
-from .refs import common_folder
+from .refs import common_folder, without_git_variables
 from .trees import Repository
 
 _MANY_OBJECTS = 6700
@@ -124,7 +124,7 @@ def _run(git: Path, command: str, *words: str | Path, data: bytes = b"") -> byte
         input=data,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
+        env=without_git_variables(),
         check=True,
     ).stdout
 

@@ -152,12 +152,17 @@ def pack_refs(repo: Repository) -> None:
         _let_git(repo, "pack-refs", "--all")
 
 
+def without_git_variables() -> dict[str, str]:
+    """Our environment for a git that is told what to open: its own variables point elsewhere."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+
+
 def _let_git(repo: Repository, *words: str) -> None:
     subprocess.run(
         ["git", "--git-dir", common_folder(repo), *words],
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        env={key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
+        env=without_git_variables(),
         check=False,
     )
 
