@@ -55,11 +55,11 @@ class Record:
         """The facts as (key, one line of text), in the order they are written."""
         yield "Action", self.action
         yield "Agent", self.agent
-        for name, many, _ in _schema(self.action):
+        for name, key, many, _ in _schema(self.action):
             value = getattr(self, name)
             for item in value if many else () if value is None else (value,):
                 if text := one_line(str(item)):
-                    yield _key(name), text
+                    yield key, text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,26 +167,28 @@ def _build(head: str, body: str, facts: dict[str, list[str]]) -> Record:
     kind = _BY_ACTION[facts["Action"][0]]
     agent = facts["Agent"][0]
     values: dict[str, Any] = {}
-    for name, many, read in _schema(kind.action):
-        items = [read(text) for text in facts.get(_key(name), ())]
+    for name, key, many, read in _schema(kind.action):
+        texts = facts.get(key, ())
         if many:
-            values[name] = tuple(items)
-        elif items:
-            values[name] = items[0]
+            values[name] = tuple(map(read, texts))
+        elif texts:
+            values[name] = read(texts[0])
     return kind(agent=agent, subject=head.removeprefix(f"{agent}: "), body=body, **values)
+
+
+@cache
+def _schema(action: Action) -> tuple[tuple[str, str, bool, Any], ...]:
+    """(field, key, one line for each item?, text → value) for each field that is a trailer."""
+    kind = _BY_ACTION[action]
+    hints = get_type_hints(kind)
+    names = [f.name for f in fields(kind) if f.name not in ("agent", "subject", "body")]
+    return tuple(
+        (name, _key(name), get_origin(hints[name]) is tuple, _reader(hints[name])) for name in names
+    )
 
 
 def _key(name: str) -> str:
     return "-".join(word.capitalize() for word in name.split("_"))
-
-
-@cache
-def _schema(action: Action) -> tuple[tuple[str, bool, Any], ...]:
-    """(field, one line for each item?, text → value) for each field that is a trailer."""
-    kind = _BY_ACTION[action]
-    hints = get_type_hints(kind)
-    names = [f.name for f in fields(kind) if f.name not in ("agent", "subject", "body")]
-    return tuple((name, get_origin(hints[name]) is tuple, _reader(hints[name])) for name in names)
 
 
 def _reader(hint: Any) -> Any:
