@@ -187,8 +187,8 @@ class Lab:
         """Move a branch: what it is to hold is on disk before, and it itself after."""
         home = common_folder(self.repo)
         sync(home / "objects")
-        swap(self.repo, branch, old, new, subject)
-        above = (home / "refs/heads" / branch).relative_to(home).parents
+        swap(self.repo, branch, old, new, self._committer(), subject)
+        _, *above = (home / "refs/heads" / branch).relative_to(home).parents
         sync(*(home / folder for folder in above))
 
 

@@ -215,7 +215,7 @@ def _grant(repo: Repository, node: int, worker: str, old: Oid | None, now: float
     me = _me(worker, next(_TURNS), (int(now + LEASE) // _GRAIN + 1) * _GRAIN)
     blob = repo.create_blob(json.dumps(asdict(me)).encode() + b"\n")
     try:
-        swap_ref(repo, lease_ref(node), old, blob)
+        swap_ref(repo, lease_ref(node), old, blob, synced=False)
     except RefMoved:
         return None
     return Lease(node, worker, blob)

@@ -5,25 +5,20 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import pygit2
 from pygit2.enums import ReferenceType
-from pygit2.transaction import ReferenceTransaction
 
-from .errors import AiresearchError, RefMoved
+from .errors import RefMoved
+from .ref_file import in_the_way, locked
+from .ref_log import log_move
 from .trees import Oid, Repository
 
 _NODE = re.compile(r"refs/(?:heads|remotes/(?P<remote>.+))/node/(?P<id>\d{6,})")
-_LOCK_WAIT_SECONDS = 10.0
 _PACK_SECONDS = 600.0
-_PASSING = ("lock", "No such file or directory")
-"""What libgit2 says where another process has the lock, or `git pack-refs` removed its folder."""
-_IS_TAKEN = "failed to lock file"
-"""What it says of a lock that another process has, and not of a ref in the way."""
 UNREADABLE = Oid(raw=bytes(20))
 """What `target` says of a ref that names no object: an empty file after a power cut, a symbolic."""
 
@@ -78,19 +73,22 @@ def node_tips(repo: Repository) -> dict[int, Oid]:
     return {node: best[node][1] for node in sorted(best)}
 
 
-def swap(repo: Repository, branch: str, old: Oid | None, new: Oid, subject: str) -> None:
+def swap(
+    repo: Repository, branch: str, old: Oid | None, new: Oid, by: pygit2.Signature, subject: str
+) -> None:
     """Point `branch` at `new` if it still is at `old` (None: it does not exist).
 
-    Raises RefMoved where another worker was first. In a clone, a branch that is only on a remote is
-    where the remote has it.
+    It is on disk then, and logged as git would. Raises RefMoved where another worker was first. In
+    a clone, a branch that is only on a remote is where the remote has it.
     """
     ref = f"refs/heads/{branch}"
-
-    def move(transaction: ReferenceTransaction) -> None:
-        _expect(repo, branch, old)
-        transaction.set_target(ref, new, message=f"airesearch: {subject}")
-
-    _under_lock(repo, ref, move)
+    home = common_folder(repo)
+    with locked(home, ref) as mine:
+        here = _expect(repo, branch, old)
+        if here is None:
+            _require_place(repo, ref)
+        mine.write(new, synced=True)
+    log_move(repo, home, ref, here, new, by, f"airesearch: {subject}")
 
 
 def target(repo: Repository, ref: str) -> Oid | None:
@@ -104,36 +102,26 @@ def target(repo: Repository, ref: str) -> Oid | None:
     return Oid(hex=str(found.target)) if found.type == ReferenceType.DIRECT else UNREADABLE
 
 
-def swap_ref(repo: Repository, ref: str, old: Oid | None, new: Oid) -> None:
+def swap_ref(repo: Repository, ref: str, old: Oid | None, new: Oid, *, synced: bool = True) -> None:
     """Point a ref that is no branch at `new` if `target` still is `old`, and not `UNREADABLE`.
 
-    Raises RefMoved where another worker was first.
+    It is on disk then, unless it need not be. Raises RefMoved where another worker was first.
     """
-
-    def move(transaction: ReferenceTransaction) -> None:
+    with locked(_home(repo, ref), ref) as mine:
         _expect_target(repo, ref, old)
-        transaction.set_target(ref, new)
-
-    _under_lock(repo, ref, move)
+        mine.write(new, synced=synced)
 
 
 def remove_ref(repo: Repository, ref: str, old: Oid) -> None:
     """Remove a ref that is no branch if `target` still is `old`; raises RefMoved like `swap_ref`.
 
-    Where packed-refs names it too, libgit2 would rewrite that file from what it read before it
-    locked it, and lose what `git pack-refs` has put there meanwhile, branches among it. So the
-    ref's own file goes here, and git takes out what is packed. A ref that is being packed in this
-    very moment can be there again afterwards, as it was.
+    Where packed-refs names it too, git takes it out there. A ref that is being packed in this very
+    moment can be there again afterwards, as it was.
     """
-    packed: Oid | None = None
-
-    def unlink(_: ReferenceTransaction) -> None:
-        nonlocal packed
+    with locked(_home(repo, ref), ref) as mine:
         _expect_target(repo, ref, old)
-        (_home(repo, ref) / ref).unlink(missing_ok=True)
+        mine.remove()
         packed = target(repo, ref)
-
-    _under_lock(repo, ref, unlink)
     if packed is not None:
         # It refuses where the ref is at another value by now: that is another worker's.
         _let_git(repo, "update-ref", "-d", ref, str(packed))
@@ -189,57 +177,19 @@ def names_below(repo: Repository, folder: str) -> set[str]:
     return names
 
 
-def _under_lock(repo: Repository, ref: str, move: Callable[[ReferenceTransaction], None]) -> None:
-    """Let `move` look and write while no other process can write `ref`."""
-    refused: float | None = None
-    while True:
-        try:
-            with repo.transaction() as transaction:
-                transaction.lock_ref(ref)
-                move(transaction)
-            return
-        except pygit2.GitError as error:
-            if not any(word in str(error) for word in _PASSING):
-                raise
-            # Not since we began: whoever is halted for long has not waited for anybody, and finds
-            # that its own lock was broken meanwhile.
-            refused = refused or time.monotonic()
-            waited = time.monotonic() - refused
-            if waited > _LOCK_WAIT_SECONDS:
-                is_last = waited > 3 * _LOCK_WAIT_SECONDS
-                _break_lock(_home(repo, ref) / f"{ref}.lock", error, is_last)
-            time.sleep(0.02)
-
-
-def _expect(repo: Repository, branch: str, old: Oid | None) -> None:
-    stands = (tip(repo, ref) for ref in places(repo, branch))
+def _expect(repo: Repository, branch: str, old: Oid | None) -> Oid | None:
+    """Where the branch stands in this clone."""
+    stands = [tip(repo, ref) for ref in places(repo, branch)]
     now = next((oid for oid in stands if oid is not None), None)
     if now != old:
         raise RefMoved(f"{branch} is at {now}, not at {old}: another worker moved it")
+    return stands[0]
 
 
-def _break_lock(lock: Path, error: Exception, is_last: bool) -> None:
-    """Remove a lock that a killed process left: none is held for longer than a write takes.
-
-    Where it is held by one after the other, raises if this `is_last` try.
-    """
-    try:
-        with lock.open("rb") as file:
-            # One at a time breaks it, and no lock but this: the next one's holder is alive.
-            fcntl.flock(file, fcntl.LOCK_EX)
-            facts = lock.stat()
-            if time.time() - facts.st_mtime >= _LOCK_WAIT_SECONDS:
-                lock.unlink()
-            elif is_last:
-                raise AiresearchError(
-                    f"{lock} is taken again and again",
-                    "see which git process does it, and try again",
-                ) from error
-    except FileNotFoundError:
-        if _IS_TAKEN in str(error) and not is_last:
-            return  # and is free by now
-        branch = str(lock)[: -len(".lock")].rpartition("refs/heads/")[2]
-        raise AiresearchError(
-            f"the branch {branch} cannot be moved: {error}",
-            f"see what is in its way: git for-each-ref 'refs/heads/{branch}/**'",
-        ) from error
+def _require_place(repo: Repository, ref: str) -> None:
+    """Raises AiresearchError where a branch bears the name of a folder that `ref` would be in."""
+    above = ref.rpartition("/")[0]
+    while above != "refs/heads":
+        if tip(repo, above) is not None:
+            raise in_the_way(ref, f"there is a branch {above.removeprefix('refs/heads/')}")
+        above = above.rpartition("/")[0]

@@ -21,8 +21,8 @@ import os, signal, sys
 import airesearch.agents.loop as loop
 from airesearch.cli import main
 
-WRITES = {"create_blob", "create_commit", "write", "lock_ref", "set_target", "fork_exec", "mkdir",
-          "rmdir", "unlink", "git_transaction_commit", "git_transaction_free"}
+WRITES = {"create_blob", "create_commit", "write", "flush", "fsync", "replace", "fork_exec",
+          "mkdir", "rmdir", "unlink"}
 count, at = 0, int(os.environ["KILL_AT"])
 
 def look(frame, event, called):

@@ -15,8 +15,8 @@ from typing import Any
 
 import pygit2
 import pytest
-from airesearch.gitlab import lease, refs
-from airesearch.gitlab.errors import RefMoved
+from airesearch.gitlab import lease, ref_file, refs
+from airesearch.gitlab.errors import AiresearchError, RefMoved
 from airesearch.gitlab.lease import LEASE, Lease, claim, held, live, release, renew
 from airesearch.gitlab.refs import node_tips, remove_ref, swap_ref, target
 from toys import airesearch, git, repository, toy
@@ -350,7 +350,7 @@ def test_a_container_s_pids_say_nothing_outside(repo: pygit2.Repository) -> None
 def test_a_killed_claimer_s_lock_is_broken(
     repo: pygit2.Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refs, "_LOCK_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(ref_file, "_WAIT_SECONDS", 0.2)
     lock = Path(repo.path) / f"{REF}.lock"
     lock.parent.mkdir(parents=True)
     lock.touch()
@@ -362,7 +362,7 @@ def test_many_that_wait_for_a_killed_claimer_s_lock_break_it_once(
     repo: pygit2.Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """None of them breaks the lock of whoever came next, or gives up for it."""
-    monkeypatch.setattr(refs, "_LOCK_WAIT_SECONDS", 1.0)
+    monkeypatch.setattr(ref_file, "_WAIT_SECONDS", 1.0)
     lock = Path(repo.path) / f"{REF}.lock"
     lock.parent.mkdir(parents=True)
     lock.touch()
@@ -403,7 +403,7 @@ def test_worktrees_share_leases(repo: pygit2.Repository, tmp_path: Path) -> None
 def test_a_place_that_cannot_be_written(repo: pygit2.Repository) -> None:
     (Path(repo.path) / "refs" / "airesearch").write_text("in the way")
     assert live(repo, NOW) == frozenset()
-    with pytest.raises((pygit2.GitError, OSError)):
+    with pytest.raises(AiresearchError, match="cannot be moved"):
         claim(repo, NODE, "a", NOW)
 
 
@@ -443,11 +443,12 @@ import sys, time, pygit2
 from airesearch.gitlab.lease import claim, clock, release
 from airesearch.gitlab.refs import swap, target
 repo, node = pygit2.Repository(sys.argv[1]), int(sys.argv[2])
+ME = pygit2.Signature("a", "a@example.org")
 until, lost, made = time.monotonic() + 4, 0, 0
 while time.monotonic() < until:
     mine = claim(repo, node, sys.argv[2], clock(repo))
     if mine is None: continue
-    swap(repo, f"node/{node}{made:06d}", None, repo.head.target, "x")
+    swap(repo, f"node/{node}{made:06d}", None, repo.head.target, ME, "x")
     made += 1
     lost += target(repo, f"refs/airesearch/lease/{node:06d}") != mine.blob
     release(repo, mine)

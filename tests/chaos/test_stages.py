@@ -33,7 +33,7 @@ IN_PROGRAMS = {
 IN_STEPS = sorted([*AT_CALLS, *AT_COMMITS, *IN_PROGRAMS])
 FEW = [
     "claim: after the lease", "propose: reply kept", "measure: object written",
-    "judge: before commit", "promote: object written",
+    "judge: before commit", "promote: object written", "commit: ref locked",
 ]  # fmt: skip
 GAINS = [float(gain) for gain in range(1, 27)]
 """Each node is better than the one before: every step has every stage."""
