@@ -1,6 +1,5 @@
 """The judge: a node's trials against the incumbent's, and the promotion that follows."""
 
-from dataclasses import replace
 
 from ..gitlab.facts import Improvement, Metric, Verdict
 from ..gitlab.records import Judge, Promote
@@ -46,7 +45,7 @@ def judge(campaign: Campaign, node: Node, ruling: Ruling) -> Node:
     tree = campaign.lab.tree_of(node.tip)
     check = no_change_policy(_NAME).check
     tip = campaign.lab.commit(node_branch(node.id), record, tree, [node.tip], check=check)
-    return replace(node, tip=tip, judged=record, weighed=len(node.trials))
+    return node.after(tip, record)
 
 
 def is_estimated(campaign: Campaign, node: Node) -> bool:

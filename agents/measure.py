@@ -48,7 +48,7 @@ def measure(campaign: Campaign, node: Node, replicate: int) -> Node:
     )
     check = runner_policy().check
     tip = campaign.lab.commit(node_branch(node.id), record, tree, [node.tip], check=check)
-    return replace(node, tip=tip, trials=(*node.trials, record))
+    return node.after(tip, record)
 
 
 def _run(campaign: Campaign, job: Job) -> Outcome:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pygit2
 
 from .facts import Metric, Status, Verdict
-from .records import Action, Judge, Measure, Propose
+from .records import Action, Judge, Measure, Propose, Record
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,15 @@ class Node:
     """Its last verdict."""
     weighed: int = 0
     """How many of the trials came before that verdict."""
+
+    def after(self, commit: pygit2.Oid, record: Record) -> "Node":
+        """The node once `commit`, which says `record`, is on its branch."""
+        trials, judged, weighed = self.trials, self.judged, self.weighed
+        if isinstance(record, Measure):
+            trials = (*trials, record)
+        elif isinstance(record, Judge):
+            judged, weighed = record, len(trials)
+        return Node(commit, self.onto, self.proposed, self.propose, trials, judged, weighed)
 
     @property
     def id(self) -> int:

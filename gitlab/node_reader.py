@@ -6,7 +6,7 @@ from .errors import RecordError
 from .lab import Lab
 from .node import Node
 from .node_text import Stub, decode, decode_stub, encode, stub_of
-from .records import Judge, Measure, Propose, parse
+from .records import Propose, Record, parse
 from .tree_cache import TreeCache
 
 _SOONER_FROM_GIT = 100
@@ -23,15 +23,15 @@ class NodeReader:
         self.cache = TreeCache(lab.home)
         self._read_from_git = 0
 
-    def read(self, node: int, tip: str) -> Node:
-        """The node that stands at `tip`."""
+    def read(self, node: int, tip: str, before: Node | None = None) -> Node:
+        """The node that stands at `tip`; how it stood `before` saves reading that again."""
         line = self._cached(node, tip)
         if line is not None:
             try:
                 return decode(tip, line)
             except (ValueError, TypeError, IndexError):
                 pass  # no line of ours, whatever its checksum says
-        found = _from_git(self._lab, node, pygit2.Oid(hex=tip))
+        found = _from_git(self._lab, node, pygit2.Oid(hex=tip), before)
         self._read_from_git += 1
         if self._read_from_git > _SOONER_FROM_GIT:
             self.keep(found)
@@ -61,20 +61,21 @@ class NodeReader:
         return line if owner == b"%d" % node else None
 
 
-def _from_git(lab: Lab, node: int, tip: pygit2.Oid) -> Node:
-    trials: list[Measure] = []
-    judged: Judge | None = None
-    later = 0
+def _from_git(lab: Lab, node: int, tip: pygit2.Oid, before: Node | None) -> Node:
+    later: list[tuple[pygit2.Oid, Record]] = []
     for commit in lab.first_parents(tip):
+        if before is not None and commit.id == before.tip:
+            found = before
+            break
         record = parse(commit.message)
         if record is None or record.node != node:
             raise RecordError(f"commit {commit.short_id} on its branch is not of node {node}")
         if isinstance(record, Propose):
-            onto = commit.parent_ids[0]
-            weighed = len(trials) - later
-            return Node(tip, onto, commit.id, record, tuple(reversed(trials)), judged, weighed)
-        if isinstance(record, Measure):
-            trials.append(record)
-        elif isinstance(record, Judge) and judged is None:
-            judged, later = record, len(trials)
-    raise RecordError("its branch has no propose commit")
+            found = Node(commit.id, commit.parent_ids[0], commit.id, record)
+            break
+        later.append((commit.id, record))
+    else:
+        raise RecordError("its branch has no propose commit")
+    for commit_id, record in reversed(later):
+        found = found.after(commit_id, record)
+    return found

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Self, TypeVar
 
 from .node import Node
@@ -23,6 +24,8 @@ class Nodes(Mapping[int, Node]):
         self._tips: dict[int, str] = {}
         self._ids: list[int] = []
         self._known: dict[int, Node] = {}
+        self._before: dict[int, Node] = {}
+        """How nodes stood that have moved since, and were not looked up again."""
 
     @classmethod
     def of(cls, nodes: Mapping[int, Node]) -> Self:
@@ -46,6 +49,7 @@ class Nodes(Mapping[int, Node]):
         """Take a node as it is now."""
         self.move(node.id, str(node.tip))
         self.broken.pop(node.id, None)
+        self._before.pop(node.id, None)
         self._known[node.id] = node
         if self._reader is not None and node.action is Action.JUDGE:
             self._reader.keep(node)
@@ -55,8 +59,10 @@ class Nodes(Mapping[int, Node]):
         """Take note that a node's branch stands at `tip`; None where there is none any more."""
         if tip == self._tips.get(node):
             return
-        self._known.pop(node, None)
+        before = self._known.pop(node, None)
         self.broken.pop(node, None)
+        if before is not None:
+            self._before[node] = before
         if tip is None:
             del self._tips[node]
             del self._ids[bisect_left(self._ids, node)]
@@ -91,7 +97,8 @@ class Nodes(Mapping[int, Node]):
         """The node without keeping it, None where it cannot be read."""
         if self._reader is None or node in self._known:
             return self._known.get(node)
-        return self._read(node, self._reader.read)
+        before = self._before.pop(node, None)
+        return self._read(node, partial(self._reader.read, before=before))
 
     def save(self) -> None:
         """Put what was read from git into the cache."""
