@@ -1,6 +1,5 @@
 """The judge: a node's trials against the incumbent's, and the promotion that follows."""
 
-
 from ..gitlab.facts import Improvement, Metric, Verdict
 from ..gitlab.records import Judge, Promote
 from ..gitlab.refs import node_branch
