@@ -29,6 +29,7 @@ from pathlib import Path
 import pygit2
 
 from .errors import AiresearchError, RefMoved
+from .let_go import LetGo
 from .refs import UNREADABLE, common_folder, names_below, remove_ref, swap_ref, target
 from .trees import Oid, Repository
 
@@ -81,6 +82,7 @@ def claim(repo: Repository, node: int, worker: str, now: float) -> Lease | None:
     `worker` is at one node at a time: what its own process left held is its own again. `now` is
     `clock`'s.
     """
+    _LET_GO.again(repo)
     old = target(repo, lease_ref(node))
     if old is not None and is_held(repo, old, now, worker):
         return None
@@ -109,8 +111,10 @@ def renew(repo: Repository, lease: Lease, now: float) -> Lease | None:
 
 def release(repo: Repository, lease: Lease) -> None:
     """Let go of the node; nothing happens where the lease was lost."""
+    ref = lease_ref(lease.node)
     with suppress(RefMoved):
-        remove_ref(repo, lease_ref(lease.node), lease.blob)
+        remove_ref(repo, ref, lease.blob)
+    _LET_GO.add(repo, ref, lease.blob)
 
 
 def leased(repo: Repository, folder: str = FOLDER) -> frozenset[int]:
@@ -120,6 +124,7 @@ def leased(repo: Repository, folder: str = FOLDER) -> frozenset[int]:
 
 def live(repo: Repository, now: float, folder: str = FOLDER) -> frozenset[int]:
     """The nodes that somebody holds, this process too, by the leases below `folder`."""
+    _LET_GO.again(repo)
     nodes = leased(repo, folder)
     stands = ((node, target(repo, lease_ref(node, folder))) for node in nodes)
     return frozenset(node for node, blob in stands if blob and is_held(repo, blob, now))
@@ -208,6 +213,7 @@ class _Heart:
 
 
 _HEART = _Heart()
+_LET_GO = LetGo()
 
 
 def _grant(repo: Repository, node: int, worker: str, old: Oid | None, now: float) -> Lease | None:

@@ -5,7 +5,8 @@ import os
 import re
 import subprocess
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from .trees import Oid, Repository
 
 _NODE = re.compile(r"refs/(?:heads|remotes/(?P<remote>.+))/node/(?P<id>\d{6,})")
 _PACK_SECONDS = 600.0
+_GATE_SECONDS, _GATE_PAUSE = 2.0, 0.002
 UNREADABLE = Oid(raw=bytes(20))
 """What `target` says of a ref that names no object: an empty file after a power cut, a symbolic."""
 
@@ -115,10 +117,11 @@ def swap_ref(repo: Repository, ref: str, old: Oid | None, new: Oid, *, synced: b
 def remove_ref(repo: Repository, ref: str, old: Oid) -> None:
     """Remove a ref that is no branch if `target` still is `old`; raises RefMoved like `swap_ref`.
 
-    Where packed-refs names it too, git takes it out there. A ref that is being packed in this very
-    moment can be there again afterwards, as it was.
+    Where packed-refs names it too, git takes it out there. A ref that others than we are packing in
+    this very moment can be there again afterwards, as it was.
     """
-    with locked(_home(repo, ref), ref) as mine:
+    home = _home(repo, ref)
+    with _gate(home, fcntl.LOCK_SH), locked(home, ref) as mine:
         _expect_target(repo, ref, old)
         mine.remove()
         packed = target(repo, ref)
@@ -137,7 +140,25 @@ def pack_refs(repo: Repository) -> None:
         with suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime > _PACK_SECONDS:
                 left.unlink()
-        _let_git(repo, "pack-refs", "--all")
+        with _gate(home, fcntl.LOCK_EX):
+            _let_git(repo, "pack-refs", "--all")
+
+
+@contextmanager
+def _gate(home: Path, kind: int) -> Iterator[None]:
+    """Either one packs refs, or many remove some: what goes while it is packed is there again.
+
+    Who is halted in here is not waited for for long.
+    """
+    with (home / "removing-refs.lock").open("wb") as lock:
+        waited = 0.0
+        while waited < _GATE_SECONDS:
+            with suppress(BlockingIOError):
+                fcntl.flock(lock, kind | fcntl.LOCK_NB)
+                break
+            time.sleep(_GATE_PAUSE)
+            waited += _GATE_PAUSE
+        yield
 
 
 def without_git_variables() -> dict[str, str]:

@@ -471,6 +471,44 @@ def test_git_packs_refs_meanwhile_and_nothing_is_lost(repo: pygit2.Repository) -
     assert made == sum(int(count) for count, _ in answers) > 20
 
 
+def test_nothing_goes_while_we_pack(
+    repo: pygit2.Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be there again: git has read it, and writes it down."""
+    mine = claim(repo, NODE, "a", lease.clock(repo))
+    assert mine is not None
+    children: list[int] = []
+
+    def pack(*_: object) -> None:
+        children.append(os.fork())
+        if not children[-1]:
+            release(pygit2.Repository(repo.path), mine)
+            os._exit(0)
+        time.sleep(0.3)
+        assert target(repo, REF) == mine.blob
+
+    monkeypatch.setattr(refs, "_let_git", pack)
+    refs.pack_refs(repo)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0]
+    assert target(repo, REF) is None
+
+
+def test_a_lease_that_git_put_back_is_let_go_of_again(repo: pygit2.Repository) -> None:
+    """A user's `git gc` had read it, and wrote it down when it was gone."""
+    mine = claim(repo, NODE, "a", lease.clock(repo))
+    assert mine is not None
+    git(Path(repo.workdir), "pack-refs", "--all")
+    packed = Path(repo.path) / "packed-refs"
+    before = packed.read_bytes()
+    release(repo, mine)
+    packed.write_bytes(before)
+    assert target(repo, REF) == mine.blob
+    assert live(repo, lease.clock(repo)) == frozenset()
+    packed.write_bytes(before)
+    assert claim(repo, 6, "a", lease.clock(repo)) is not None
+    assert target(repo, REF) is None
+
+
 @pytest.mark.usefixtures("quick")
 def test_a_held_lease_is_renewed_and_released(repo: pygit2.Repository) -> None:
     mine = claim(repo, NODE, "a", lease.clock(repo))
