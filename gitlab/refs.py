@@ -6,7 +6,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -150,14 +150,16 @@ def _gate(home: Path, kind: int) -> Iterator[None]:
 
     Who is halted in here is not waited for for long.
     """
-    with (home / "removing-refs.lock").open("wb") as lock:
-        waited = 0.0
-        while waited < _GATE_SECONDS:
-            with suppress(BlockingIOError):
-                fcntl.flock(lock, kind | fcntl.LOCK_NB)
-                break
-            time.sleep(_GATE_PAUSE)
-            waited += _GATE_PAUSE
+    with ExitStack() as turn:
+        with suppress(OSError):  # no folder of ours, so no other worker, or a disk that is full
+            lock = turn.enter_context((home / "airesearch" / "removing").open("wb"))
+            waited = 0.0
+            while waited < _GATE_SECONDS:
+                with suppress(BlockingIOError):
+                    fcntl.flock(lock, kind | fcntl.LOCK_NB)
+                    break
+                time.sleep(_GATE_PAUSE)
+                waited += _GATE_PAUSE
         yield
 
 

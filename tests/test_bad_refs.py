@@ -1,7 +1,4 @@
-"""Refs and objects that are broken, locked or nobody's: said, and none of ours to remove.
-
-The two tests of locks take the ten seconds for which a live lock is waited.
-"""
+"""Refs and objects that are broken, locked or nobody's: said, and none of ours to remove."""
 
 import os
 import subprocess
@@ -26,15 +23,6 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def lab(template: Path, tmp_path: Path) -> Path:
     """Baseline 0.4, node 1 kept, node 2 discarded; the next turn is kept."""
     return copied(template, tmp_path / "lab")
-
-
-def test_a_stale_lock_of_a_ref(lab: Path) -> None:
-    """A killed process left it: waited for like a live one, ten seconds, then removed."""
-    lock = lab / ".git" / "refs" / "heads" / "node" / "000003.lock"
-    lock.write_text("")
-    assert airesearch(lab, "step", "--json").json()["node"] == 3
-    assert not lock.exists()
-    whole(lab)
 
 
 def test_a_folder_where_a_ref_should_be(lab: Path) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pygit2
 import pytest
+from airesearch.gitlab.durable import enable
 from airesearch.gitlab.housekeeping import Housekeeper, is_due, tidy
 from airesearch.gitlab.lab import open_repository
 from airesearch.gitlab.refs import pack_refs
@@ -43,6 +45,16 @@ campaign.team = (Agent("tuner", Noop()),)
 for _ in range(int(sys.argv[2])):
     step(campaign)
 """
+
+
+def fill(repo: pygit2.Repository) -> set[str]:
+    """Make objects until housekeeping is due, without a wait for the disk each; their ids."""
+    made = set[str]()
+    pygit2.settings.enable_fsync_gitdir(False)
+    while not is_due(Path(repo.path)):
+        made |= {str(repo.create_blob(os.urandom(8))) for _ in range(500)}
+    enable()
+    return made
 
 
 def loose(lab: Path) -> int:
@@ -116,9 +128,7 @@ def test_it_starts_when_enough_is_loose_and_is_gone_at_the_end(tmp_path: Path) -
     with Housekeeper(repo) as idle:
         idle.look()
     assert loose(lab)
-    while not is_due(lab / ".git"):
-        for _ in range(500):
-            repo.create_blob(os.urandom(8))
+    fill(repo)
     with Housekeeper(repo) as keeper:
         keeper.look()
         helpers = psutil.Process().children(recursive=True)
@@ -148,9 +158,7 @@ def test_refs_are_packed_by_one_at_a_time_and_past_a_killed_one(tmp_path: Path) 
 def test_ctrl_c_ends_it(tmp_path: Path) -> None:
     lab = repository(tmp_path / "lab", {"a": "1"})
     repo = open_repository(lab)
-    before = objects(lab)
-    while not is_due(lab / ".git"):
-        before |= {str(repo.create_blob(os.urandom(8))) for _ in range(500)}
+    before = objects(lab) | fill(repo)
     keeper = Housekeeper(repo)
     keeper.look()
     helpers = psutil.Process().children(recursive=True)
