@@ -18,6 +18,8 @@ from .trees import Repository
 _NAME = re.compile(r"[0-9]{6}|[1-9][0-9]{6,}")
 _OID = re.compile(rb"[0-9a-f]{40}\s*")
 _HEADS = "heads"
+_HEX, _DIGITS = 40, 6
+"""The length of a commit's name, and of nearly every node's."""
 _TICK_NS = 100_000_000
 """More than local file systems round a time by."""
 _COARSE_NS = 2_500_000_000
@@ -120,12 +122,23 @@ def _differences(old: dict[int, str], new: dict[int, str]) -> set[int]:
 
 def _parse(data: bytes) -> dict[str, dict[int, str]]:
     remotes = set(re.findall(rb" refs/(remotes/[^\n]+)/node/", data)) if b"remotes/" in data else ()
-    found = {}
-    for place in (_HEADS.encode(), *remotes):
-        line = rb"^([0-9a-f]{40}) refs/%b/node/(%b)$" % (re.escape(place), _NAME.pattern.encode())
-        refs = re.findall(line, data, re.MULTILINE)
-        found[os.fsdecode(place)] = {int(name): oid.decode() for oid, name in refs}
-    return found
+    places = (_HEADS.encode(), *remotes)
+    return {os.fsdecode(place): _refs_of(data, b" refs/%b/node/" % place) for place in places}
+
+
+def _refs_of(data: bytes, middle: bytes) -> dict[int, str]:
+    """The node refs of one place; `middle` is what a line has between commit and number."""
+    first, last = data.find(middle), data.rfind(middle)
+    # Git sorts them: nearly always they are one block, of lines that have six digits each. To see
+    # that takes a third of the time that a look at each line does, where there are 100,000.
+    block = data[first - _HEX : data.find(b"\n", last)] if first >= _HEX else b""
+    words = block.replace(middle, b"\n").decode("latin-1").split("\n")
+    commits, names = words[::2], words[1::2]
+    is_even = {*map(len, commits)} == {_HEX} and {*map(len, names)} == {_DIGITS}
+    if is_even and "".join(names).isdecimal():
+        return dict(zip(map(int, names), commits, strict=True))
+    line = rb"^([0-9a-f]{40})%b(%b)$" % (re.escape(middle), _NAME.pattern.encode())
+    return {int(name): oid.decode() for oid, name in re.findall(line, data, re.MULTILINE)}
 
 
 def _remotes(refs: Path) -> Iterator[str]:

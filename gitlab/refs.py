@@ -18,7 +18,7 @@ from .ref_file import in_the_way, locked
 from .ref_log import log_move
 from .trees import Oid, Repository
 
-_NODE = re.compile(r"refs/(?:heads|remotes/(?P<remote>.+))/node/(?P<id>\d{6,})")
+_NODE = re.compile(r"refs/(?:heads|remotes/(?P<remote>.+))/node/(?P<id>[0-9]{6}|[1-9][0-9]{6,})")
 _PACK_SECONDS = 600.0
 _GATE_SECONDS, _GATE_PAUSE = 2.0, 0.002
 UNREADABLE = Oid(raw=bytes(20))

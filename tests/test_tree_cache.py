@@ -396,3 +396,16 @@ def test_ids_above_a_million_keep_their_order(folder: Path) -> None:
     assert tree.next_id == 10_000_001
     shown = airesearch(folder, "log", "-n", "2", "--json").json()
     assert [row["node"] for row in shown] == [10_000_000, 1_000_000]
+
+
+@pytest.mark.parametrize("other", ["000003x", "00001²", "12345", "1_0000", "1000000", "0000017"])
+def test_packed_refs_are_told_apart_whatever_is_among_them(folder: Path, other: str) -> None:
+    lab = open_lab(folder)
+    nodes = [f"heads/node/{name}" for name in ("000001", "000002", "000004", other)]
+    for name in (*nodes, "heads/noden", "remotes/up/node/000009"):
+        git(folder, "update-ref", f"refs/{name}", "main")
+    git(folder, "tag", "-a", "-m", "x", "node/000005", "main")
+    git(folder, "pack-refs", "--all")
+    refs = NodeRefs(lab.repo)
+    refs.look()
+    assert refs.tips == {node: str(tip) for node, tip in node_tips(lab.repo).items()}
