@@ -125,10 +125,11 @@ def test_killed_at_one_stage(
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"] if FULL else ["2"])
-def test_halted_for_longer_than_a_lease(lab: Path, tmp_path: Path, tally: Tally, jobs: str) -> None:
+def test_halted_for_longer_than_a_lease(tmp_path: Path, tally: Tally, jobs: str) -> None:
     """Others take the work over; who goes on then does no harm, and does something else."""
-    folder = begun(lab, tmp_path / "lab")
     stages = sorted({*AT_CALLS, *AT_COMMITS}) if FULL else FEW
+    gains = [float(gain) for gain in range(1, 4 * len(stages))]
+    folder = begun(commanded(tmp_path / "start", gains), tmp_path / "lab")
     for stage in stages:
         hurts = {"stage": stage, "signal": int(signal.SIGSTOP), "lease": LEASE}
         with Life(folder, "step", **hurts) as halted:
