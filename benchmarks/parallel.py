@@ -74,9 +74,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="no long trials, fewer no-op ones")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
-    cases = [(64, 16, 1.0), (200, 16, 0.0)]
-    if not options.quick:
-        cases = [(64, 16, 1.0), (64, 16, 10.0), (2000, 16, 0.0)]
+    longer = [(200, 16, 0.0)] if options.quick else [(64, 16, 10.0), (2000, 16, 0.0)]
+    cases = [(64, 16, 1.0), *longer]
     with tempfile.TemporaryDirectory(prefix="airesearch-bench-") as place:
         rows = [measure(Path(place) / str(n), *case) for n, case in enumerate(cases)]
     names = ("trials", "jobs", "each s", "command s", "of ideal", "steps/s", "cpus")

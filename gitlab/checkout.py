@@ -5,7 +5,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import pygit2
@@ -13,6 +13,7 @@ from pygit2.enums import DeltaStatus, FileStatus
 
 from .errors import RefMoved
 from .refs import common_folder, remove_ref, swap_ref, tip, without_git_variables
+from .turns import turn
 
 _BEHIND = "refs/worktree/airesearch-behind"
 _PATIENCE = 10.0
@@ -31,24 +32,10 @@ def checkouts(repo: pygit2.Repository, branch: str) -> "Iterator[list[Checkout]]
     common, ref = common_folder(repo), f"refs/heads/{branch}"
     heads = [common, *sorted((common / "worktrees").glob("*"))]
     here = [head for head in heads if _head(head) == ref]
-    with ExitStack() as turn:
-        if here:
-            _take_turn(turn, common / "airesearch")
+    alone = turn(common, "checkouts", fcntl.LOCK_EX, _PATIENCE) if here else nullcontext()
+    with alone:
         opened = [pygit2.Repository(_place(head)) for head in here if Path(_place(head)).exists()]
         yield [Checkout(one, branch) for one in opened if not one.is_bare]
-
-
-def _take_turn(turn: ExitStack, folder: Path) -> None:
-    """Keep other workers out until `turn` is closed; a halted one is not waited for for long."""
-    with suppress(OSError):  # no folder of ours, so no other worker; or a lab that is read only
-        handle = os.open(folder / "checkouts", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        turn.callback(os.close, handle)
-        until = time.monotonic() + _PATIENCE
-        while time.monotonic() < until:
-            with suppress(BlockingIOError):
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            time.sleep(0.01)
 
 
 def is_changed(repo: pygit2.Repository, path: str) -> bool:

@@ -185,11 +185,8 @@ class Lab:
 
     def _swap(self, branch: str, old: pygit2.Oid | None, new: pygit2.Oid, subject: str) -> None:
         """Move a branch: what it is to hold is on disk before, and it itself after."""
-        home = common_folder(self.repo)
-        sync(home / "objects")
+        sync(common_folder(self.repo) / "objects")
         swap(self.repo, branch, old, new, self._committer(), subject)
-        _, *above = (home / "refs/heads" / branch).relative_to(home).parents
-        sync(*(home / folder for folder in above))
 
 
 def open_lab(start: Path) -> Lab:

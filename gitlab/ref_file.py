@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from .durable import sync
@@ -20,6 +20,7 @@ from .trees import Oid
 _WAIT_SECONDS = 10.0
 """A lock is held for as long as a write takes: one that stays was left by a killed process."""
 _PAUSE, _LONGEST_PAUSE = 0.001, 0.02
+"""Seconds between tries; each is twice as long as the one before."""
 
 
 def in_the_way(ref: str, why: str) -> AiresearchError:
@@ -34,6 +35,7 @@ class RefFile:
     """A ref that nobody else writes, because we have its lock."""
 
     def __init__(self, home: Path, ref: str, lock: BinaryIO) -> None:
+        self._home = home
         self._ref = ref
         self._path = home / ref
         self._lock = lock
@@ -48,17 +50,11 @@ class RefFile:
         self._lock.flush()
         if synced:
             os.fsync(self._lock.fileno())
-        if not self._is_ours:
+        if not (self._is_ours and self._rename()):
             raise RefMoved(f"the lock of {self._ref} is gone: others took us for dead")
-        try:
-            self._lock_path.replace(self._path)
-        except IsADirectoryError as error:
-            self._remove_empty(error)
-            self._lock_path.replace(self._path)
-        except FileNotFoundError as gone:
-            raise RefMoved(f"the lock of {self._ref} is gone: others took us for dead") from gone
         if synced:
-            sync(self._path.parent)
+            # Each folder above may be new.
+            sync(*(self._home / folder for folder in PurePosixPath(self._ref).parents))
 
     def remove(self) -> None:
         """Have no such file; packed-refs may still name the ref."""
@@ -76,6 +72,17 @@ class RefFile:
             return os.path.samestat(self._lock_path.stat(), os.fstat(self._lock.fileno()))
         except FileNotFoundError:
             return False
+
+    def _rename(self) -> bool:
+        """Put the lock in the ref's place; whether it was there."""
+        try:
+            self._lock_path.replace(self._path)
+        except FileNotFoundError:
+            return False
+        except IsADirectoryError as error:
+            self._remove_empty(error)
+            return self._rename()
+        return True
 
     def _remove_empty(self, error: OSError) -> None:
         """Git leaves folders behind where refs were."""

@@ -5,8 +5,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -17,10 +16,12 @@ from .errors import RefMoved
 from .ref_file import in_the_way, locked
 from .ref_log import log_move
 from .trees import Oid, Repository
+from .turns import turn
 
 _NODE = re.compile(r"refs/(?:heads|remotes/(?P<remote>.+))/node/(?P<id>[0-9]{6}|[1-9][0-9]{6,})")
 _PACK_SECONDS = 600.0
-_GATE_SECONDS, _GATE_PAUSE = 2.0, 0.002
+_REMOVING, _PATIENCE = "removing", 2.0
+"""Either one packs refs or many remove some: what goes as it is being packed is there again."""
 UNREADABLE = Oid(raw=bytes(20))
 """What `target` says of a ref that names no object: an empty file after a power cut, a symbolic."""
 
@@ -121,7 +122,7 @@ def remove_ref(repo: Repository, ref: str, old: Oid) -> None:
     this very moment can be there again afterwards, as it was.
     """
     home = _home(repo, ref)
-    with _gate(home, fcntl.LOCK_SH), locked(home, ref) as mine:
+    with turn(home, _REMOVING, fcntl.LOCK_SH, _PATIENCE), locked(home, ref) as mine:
         _expect_target(repo, ref, old)
         mine.remove()
         packed = target(repo, ref)
@@ -140,27 +141,8 @@ def pack_refs(repo: Repository) -> None:
         with suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime > _PACK_SECONDS:
                 left.unlink()
-        with _gate(home, fcntl.LOCK_EX):
+        with turn(home, _REMOVING, fcntl.LOCK_EX, _PATIENCE):
             _let_git(repo, "pack-refs", "--all")
-
-
-@contextmanager
-def _gate(home: Path, kind: int) -> Iterator[None]:
-    """Either one packs refs, or many remove some: what goes while it is packed is there again.
-
-    Who is halted in here is not waited for for long.
-    """
-    with ExitStack() as turn:
-        with suppress(OSError):  # no folder of ours, so no other worker, or a disk that is full
-            lock = turn.enter_context((home / "airesearch" / "removing").open("wb"))
-            waited = 0.0
-            while waited < _GATE_SECONDS:
-                with suppress(BlockingIOError):
-                    fcntl.flock(lock, kind | fcntl.LOCK_NB)
-                    break
-                time.sleep(_GATE_PAUSE)
-                waited += _GATE_PAUSE
-        yield
 
 
 def without_git_variables() -> dict[str, str]:
