@@ -10,6 +10,7 @@ import click
 
 from . import __version__
 from .boundary import INTERRUPTED, guarded
+from .gitlab.isolated import programs_elsewhere
 
 COMMANDS: Mapping[str, str] = {
     "demo": "act:demo",
@@ -62,6 +63,7 @@ def cli(ctx: click.Context, folder: Path) -> None:
       airesearch init                     make your own repository a lab
     """
     ctx.obj = folder
+    os.environ["PATH"] = programs_elsewhere(os.environ.get("PATH", os.defpath))
     if os.environ.get("NO_COLOR"):
         ctx.color = False
 

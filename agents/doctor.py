@@ -15,7 +15,7 @@ from ..policies.paths import is_under, matches
 from ..policies.task import Task
 from .environment import answer_of, find_command, gpus
 from .evaluator_check import check
-from .preflight import ready_team
+from .preflight import committed_path, ready_team
 from .rules import read_task
 from .sandbox import bubblewrap, choose, landlock
 
@@ -50,7 +50,7 @@ def examine(lab: Lab | None, variables: Mapping[str, str]) -> list[Finding]:
         task = read_task(lab, tree)
     except AiresearchError as error:
         return [*found, _gpu(()), _sandbox(None), Finding("task", "mend", error.what, error.mend)]
-    found += [_python(task, variables), _gpu(task.devices), _sandbox(task)]
+    found += [_python(lab, tree, task, variables), _gpu(task.devices), _sandbox(task)]
     return [*found, _task(lab, tree, task, variables), *_evaluator(lab, tree, task)]
 
 
@@ -75,9 +75,9 @@ def _gpu(let_in: tuple[str, ...]) -> Finding:
     return Finding("gpu", "ok", found, mend)
 
 
-def _python(task: Task, variables: Mapping[str, str]) -> Finding:
+def _python(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) -> Finding:
     program = find_command(task.candidate, variables)
-    if program is None:
+    if program is None or committed_path(lab, tree, program):
         return Finding("python", "ok", f"trials run no Python of ours: {task.candidate}")
     said = answer_of([program, "--version"]).strip() if "py" in program else ""
     return Finding("python", "ok", f"{program} ({said})" if said else program)

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from ..gitlab import isolated
+
 _KEPT = frozenset(
     ("PATH", "LANG", "LANGUAGE", "TZ", "VIRTUAL_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH")
 )
@@ -59,9 +61,19 @@ def search_path(ours: Mapping[str, str]) -> str:
 
 
 def find_command(command: str, ours: Mapping[str, str]) -> str | None:
-    """The program a command line starts, or None where it is not installed."""
+    """The program of this machine that a command line starts, or None where it is not installed.
+
+    One that is named from a folder, as `./train`, is the lab's own: a candidate's file.
+    """
     words = shlex.split(command)
-    return shutil.which(words[0], path=search_path(ours)) if words else None
+    if not words or is_in_lab(words[0]):
+        return None
+    return shutil.which(words[0], path=search_path(ours))
+
+
+def is_in_lab(program: str) -> bool:
+    """Whether a command names its program by a path in the lab."""
+    return "/" in program and not program.startswith("/")
 
 
 @cache
@@ -82,7 +94,7 @@ def describe(program: str | None) -> bytes:
 
 
 def _probe(python: str) -> dict[str, object]:
-    answer = answer_of([python, "-c", _PROBE])
+    answer = answer_of(isolated.python("-c", _PROBE, program=python))
     return dict(json.loads(answer)) if answer else {}
 
 
@@ -106,7 +118,12 @@ def answer_of(argv: list[str]) -> str:
     """What a program prints; '' where it fails, hangs or is not there."""
     try:
         done = subprocess.run(
-            argv, capture_output=True, timeout=_PROBE_SECONDS, stdin=subprocess.DEVNULL, check=False
+            argv,
+            cwd=isolated.NOWHERE,
+            capture_output=True,
+            timeout=_PROBE_SECONDS,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

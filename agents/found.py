@@ -3,7 +3,6 @@
 import secrets
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from ..examples import names as example_names
 from ..gitlab.create import add_files, adoptable, new_repository, settle_trunk, uncommitted
 from ..gitlab.errors import AiresearchError
 from ..gitlab.hooks import install_pre_commit
+from ..gitlab.isolated import python
 from ..gitlab.lab import Lab, open_lab
 from ..gitlab.refs import node_tips
 from ..gitlab.text import plural
@@ -128,7 +128,7 @@ def _make_data(folder: Path, variables: Mapping[str, str]) -> None:
     seed = secrets.randbits(63)
     env = {**trial_environment(variables, folder, 0), "AIRESEARCH_DATA_SEED": str(seed)}
     done = subprocess.run(
-        [sys.executable, _DATA_MAKER],
+        python(folder / _DATA_MAKER),
         cwd=folder,
         env=env,
         capture_output=True,

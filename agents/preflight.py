@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 
 from ..gitlab.errors import AiresearchError
 from ..gitlab.lab import Lab
@@ -11,7 +12,7 @@ from ..policies.schema import meant
 from ..policies.search import POLICIES
 from ..policies.task import FILE, Task
 from ..policies.task_rules import plain
-from .environment import find_command
+from .environment import find_command, is_in_lab
 from .let_in import require_let_in
 from .team import Agent, Setting, assemble
 
@@ -22,7 +23,7 @@ def ready_team(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) ->
     Raises AiresearchError with the mend where something is not.
     """
     _require_policy(task)
-    _require_commands(task, variables)
+    _require_commands(lab, tree, task, variables)
     _require_programs(lab, tree, task)
     _require_files(lab, tree, task)
     require_let_in(lab, task)
@@ -38,26 +39,47 @@ def _require_policy(task: Task) -> None:
         )
 
 
-def _require_commands(task: Task, variables: Mapping[str, str]) -> None:
+def _require_commands(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) -> None:
     for key, command in (("candidate", task.candidate), ("evaluate", task.evaluate)):
         program = shlex.split(command)[0] if command is not None else ""
-        if command is None or _is_in_lab(program):
+        if command is None or is_in_lab(program):
             continue
-        if find_command(command, variables) is None:
+        found = find_command(command, variables)
+        if found is None:
             raise AiresearchError(
                 f"{FILE}: {key}: there is no command {program!r} on this machine",
                 "install it, or give the program's full path",
             )
+        committed = committed_path(lab, tree, found)
+        if committed:
+            raise AiresearchError(
+                f"{FILE}: {key}: {found} is a file of the lab in your checkout, and trials have "
+                "their own copy of it",
+                f"name it from the lab's folder: ./{committed}",
+            )
 
 
-def _is_in_lab(program: str) -> bool:
-    return "/" in program and not program.startswith("/")
+def committed_path(lab: Lab, tree: Oid, program: str) -> str:
+    """The path in the lab of a program that lies in the checkout and is committed; else nothing.
+
+    Programs are asked what they are before a trial. One that follows promotions is a candidate's.
+    """
+    if not lab.repo.workdir:
+        return ""
+    checkout = Path(lab.repo.workdir).resolve()
+    named = Path(program)
+    for place in (named.parent.resolve() / named.name, named.resolve()):
+        if place.is_relative_to(checkout):
+            path = place.relative_to(checkout).as_posix()
+            if find(lab.repo, tree, path) is not None:
+                return path
+    return ""
 
 
 def _require_programs(lab: Lab, tree: Oid, task: Task) -> None:
     for key, command in (("candidate", task.candidate), ("evaluate", task.evaluate)):
         program = shlex.split(command)[0] if command is not None else ""
-        if _is_in_lab(program) and find(lab.repo, tree, plain(program)) is None:
+        if is_in_lab(program) and find(lab.repo, tree, plain(program)) is None:
             raise AiresearchError(
                 f"{FILE}: {key}: no committed file is {program}",
                 "commit it: a trial sees committed files only",

@@ -12,6 +12,7 @@ import pygit2
 from pygit2.enums import DeltaStatus, FileStatus
 
 from .errors import RefMoved
+from .isolated import GIT, NOWHERE
 from .refs import common_folder, remove_ref, swap_ref, tip, without_git_variables
 from .turns import turn
 
@@ -53,6 +54,13 @@ def _head(folder: Path) -> str:
         return ""
 
 
+def _is_in_environment(top: Path, place: Path) -> bool:
+    folders = [folder for folder in place.parents if folder.is_relative_to(top)]
+    return place.name == "pyvenv.cfg" or any(
+        (folder / mark).exists() for folder in folders for mark in ("pyvenv.cfg", "conda-meta")
+    )
+
+
 def _place(folder: Path) -> str:
     """What to open for a git folder: itself, or the worktree that it is of."""
     link = folder / "gitdir"
@@ -88,17 +96,17 @@ class Checkout:
         """Bring the files to commit `new`; a sentence for the user where they were left alone."""
         if self._has is None:
             return ""
-        if self._clean and not self._in_the_way(self._has, new) and self._bring(self._has, new):
+        obstacle = self._obstacle(self._has, new)
+        if not obstacle and self._bring(self._has, new):
             known = tip(self._repo, _BEHIND)
             with suppress(RefMoved):  # another worker has just done it
                 if known is not None:
                     remove_ref(self._repo, _BEHIND, known)
             return ""
-        why = "has files in the way" if self._clean else "has uncommitted changes"
         at = str(self._has)[:10]
         return (
-            f"your checkout {why} and was left at {at}; to bring it up to date and keep your "
-            f"changes: git read-tree -m -u {at} HEAD"
+            f"your checkout {obstacle or 'is locked'} and was left at {at}; to bring it up to date "
+            f"and keep your changes: git read-tree -m -u {at} HEAD"
         )
 
     def _state(self) -> tuple[pygit2.Oid | None, bool]:
@@ -117,12 +125,22 @@ class Checkout:
         changed = self._git("diff-files", "--name-only", "--ignore-submodules")
         return changed.returncode == 0 and not changed.stdout.strip()
 
-    def _in_the_way(self, old: pygit2.Oid, new: pygit2.Oid) -> bool:
-        """Whether a file would be written over that git does not know, ignored ones included."""
-        change = self._repo.diff(str(old), str(new))
-        added = (d.new_file.raw_path for d in change.deltas if d.status == DeltaStatus.ADDED)
-        places = [Path(self._repo.workdir) / os.fsdecode(path) for path in added]
-        return any(p.is_symlink() or (p.exists() and not p.is_dir()) for p in places)
+    def _obstacle(self, old: pygit2.Oid, new: pygit2.Oid) -> str:
+        """Why its files are left alone: a file that git does not know, ignored ones included, say.
+
+        Or an environment of Python's: a candidate's file there would be run at each start of it.
+        """
+        if not self._clean:
+            return "has uncommitted changes"
+        top = Path(self._repo.workdir)
+        for delta in self._repo.diff(str(old), str(new)).deltas:
+            place = top / os.fsdecode(delta.new_file.raw_path)
+            is_added = delta.status == DeltaStatus.ADDED
+            if is_added and (place.is_symlink() or (place.exists() and not place.is_dir())):
+                return "has files in the way"
+            if _is_in_environment(top, place):
+                return "has a Python environment that the change would write into"
+        return ""
 
     def _bring(self, old: pygit2.Oid, new: pygit2.Oid) -> bool:
         return self._git("read-tree", "-m", "-u", str(old), str(new)).returncode == 0
@@ -137,7 +155,8 @@ class Checkout:
 
     def _run(self, *words: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            ["git", "-C", self._repo.workdir, *words],
+            [*GIT, "-C", self._repo.workdir, *words],
+            cwd=NOWHERE,
             capture_output=True,
             stdin=subprocess.DEVNULL,
             env={**without_git_variables(), "LC_ALL": "C"},

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 
 from .durable import sync
+from .isolated import GIT, NOWHERE, own_module
 from .refs import common_folder, without_git_variables
 from .trees import Repository
 
@@ -120,7 +121,8 @@ def _names(folder: Path) -> list[str]:
 
 def _run(git: Path, command: str, *words: str | Path, data: bytes = b"") -> bytes:
     return subprocess.run(
-        ["git", "--git-dir", git, command, *words],
+        [*GIT, "--git-dir", git, command, *words],
+        cwd=NOWHERE,
         input=data,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -132,7 +134,8 @@ def _run(git: Path, command: str, *words: str | Path, data: bytes = b"") -> byte
 def _start(git: Path) -> subprocess.Popen[bytes]:
     """Tidy up in a process that gives way to all others, in a group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", __name__, git],
+        own_module(__name__, git),
+        cwd=NOWHERE,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -13,6 +13,7 @@ import pygit2
 from pygit2.enums import ReferenceType
 
 from .errors import RefMoved
+from .isolated import GIT, NOWHERE
 from .ref_file import in_the_way, locked
 from .ref_log import log_move
 from .trees import Oid, Repository
@@ -152,7 +153,8 @@ def without_git_variables() -> dict[str, str]:
 
 def _let_git(repo: Repository, *words: str) -> None:
     subprocess.run(
-        ["git", "--git-dir", common_folder(repo), *words],
+        [*GIT, "--git-dir", common_folder(repo), *words],
+        cwd=NOWHERE,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env=without_git_variables(),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pygit2
 
 from .errors import AiresearchError
+from .isolated import GIT
 from .lab import Lab, open_repository
 from .trees import Oid
 
@@ -47,7 +48,7 @@ class Staged:
     def after(self) -> Oid:
         """The tree that is staged; git itself reads the index, which may be in any of its forms."""
         done = subprocess.run(
-            ["git", "write-tree"],
+            [*GIT, "write-tree"],
             cwd=self._folder,
             env=dict(self._variables),
             capture_output=True,

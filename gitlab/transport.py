@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .errors import AiresearchError, Refused
+from .isolated import GIT
 from .refs import common_folder
 from .text import one_line
 from .trees import Repository
@@ -88,7 +89,7 @@ class Transport:
         env.update(GIT_TERMINAL_PROMPT="0", LC_ALL="C")
         if "GIT_SSH" not in env and "core.sshCommand" not in self._repo.config:
             env.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
-        argv = ["git", "-C", self._repo.workdir or self._repo.path, *_CONFIG, *words]
+        argv = [*GIT, "-C", self._repo.workdir or self._repo.path, *_CONFIG, *words]
         try:
             # In our own session: by that it is known not to be a trial's that runs meanwhile.
             return subprocess.run(

@@ -7,7 +7,7 @@ from ..gitlab.change import Change, Decision, PathChange
 from ..gitlab.text import plural, quote_path
 from ..gitlab.trees import is_sound
 from .agent_policy import AgentPolicy
-from .paths import is_git_own, is_under, matches
+from .paths import is_git_own, is_run_by_python, is_under, matches
 from .task import Task
 
 REFUSED = "research/refused.patch"
@@ -109,6 +109,8 @@ class ProposerPolicy(Policy):
             yield f"{shown} is not a path inside the lab"
         if is_git_own(path):
             yield f"{shown} could configure git or its hooks"
+        if is_run_by_python(path):
+            yield f"{shown} would be run by every Python that can import it"
         if is_under(path, self.protected):
             yield f"{shown} is protected"
 

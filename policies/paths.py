@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 _GIT_OWN = (".git", ".husky", ".pre-commit-config.yaml")
+_RUN_AT_START = ("sitecustomize.py", "usercustomize.py")
 _LONGEST_PATH, _DEEPEST_PATH = 4096, 64
 # Each star is a loop over the path: with many, a path could be made that takes hours to match.
 _MOST_STARS, _MOST_DOUBLE_STARS = 3, 2
@@ -152,6 +153,11 @@ def is_under(path: str, folders: tuple[str, ...]) -> bool:
 def is_git_own(path: str) -> bool:
     """Whether `path` could configure git or its hooks: `.gitattributes`, `.gitmodules`, and kin."""
     return any(part.startswith(_GIT_OWN) for part in _folded(path).split("/"))
+
+
+def is_run_by_python(path: str) -> bool:
+    """Whether every Python that can import it runs `path` at its start."""
+    return _folded(path).split("/")[-1] in _RUN_AT_START
 
 
 def _folded(path: str) -> str:

@@ -109,6 +109,19 @@ def test_no_import_of_ours_hides_in_a_function() -> None:
     assert not hidden
 
 
+def test_one_module_says_how_our_own_pythons_and_gits_start() -> None:
+    """A checkout follows promotions: what starts in it unprepared runs a candidate's files."""
+    wrong = []
+    for name, path in sources().items():
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.List | ast.Tuple) and node.elts:
+                first = ast.unparse(node.elts[0])
+                isolated = [ast.unparse(word) for word in node.elts[1:2]] == ["'-IS'"]
+                if first in ("'git'", "sys.executable") and not isolated:
+                    wrong.append(f"{name}, line {node.lineno}")
+    assert [place for place in wrong if not place.startswith("gitlab/isolated.py")] == []
+
+
 def test_nothing_imports_its_own_room_by_a_bare_name() -> None:
     bare = {"airesearch", *ROOMS}
     wrong = [

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from ...gitlab import isolated
 from .system import SYSTEM, is_below
 
 _SECONDS = 60
@@ -91,7 +92,8 @@ def _python(program: str) -> _Python | None:
         return None
     try:
         done = subprocess.run(
-            [program, "-Ic", _PROBE],
+            isolated.python("-c", _PROBE, program=program),
+            cwd=isolated.NOWHERE,
             capture_output=True,
             timeout=_SECONDS,
             stdin=subprocess.DEVNULL,

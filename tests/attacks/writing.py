@@ -50,6 +50,8 @@ PROPOSALS: dict[str, Attack] = {
     "git folder, invisible letter": denied("is not a path inside the lab", ".g\u200cit/config"),
     "git folder, short name": denied("is not a path inside the lab", "GIT~1/config"),
     "git folder, stream": denied("could configure git", ".git::$INDEX_ALLOCATION/config"),
+    "what Python runs at its start": denied("would be run by every", "lib/sitecustomize.py"),
+    "the same of a user": denied("would be run by every", "UserCustomize.py"),
     "husky": denied("could configure git", ".husky/pre-commit"),
     "pre-commit settings": denied("could configure git", ".pre-commit-config.yaml"),
     "binary": denied("is binary", "x.bin", write={"x.bin": "a\0b"}),
