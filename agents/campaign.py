@@ -4,25 +4,25 @@ from collections.abc import Mapping
 from math import isqrt
 from random import Random
 
-from ..gitlab.checkout import is_changed
 from ..gitlab.errors import AiresearchError
-from ..gitlab.facts import Noise
-from ..gitlab.lab import Lab
-from ..gitlab.refs import node_branch, pack_refs
-from ..gitlab.tree import LabTree, Node, load_tree
-from ..gitlab.trees import Oid
-from ..policies.guard import Policy, ProposerPolicy
-from ..policies.noise import noise_floor
-from ..policies.promotion import Standard, standard_of
-from ..policies.task import FILE, Task
-from .permits import read_permits
-from .preflight import ready_team
-from .process import sweep
-from .replies import tidy
-from .rules import read_task
-from .runner import Runner
-from .team import Agent
-from .turnstile import Turnstile
+from ..gitlab.lab.checkout import is_changed
+from ..gitlab.lab.lab import Lab
+from ..gitlab.record.facts import Noise
+from ..gitlab.store.refs import node_branch, pack_refs
+from ..gitlab.store.trees import Oid
+from ..gitlab.tree.search_tree import LabTree, Node, load_tree
+from ..policies.access.guard import Policy, ProposerPolicy
+from ..policies.promotion.decide import Standard, standard_of
+from ..policies.promotion.noise import noise_floor
+from ..policies.task.task import FILE, Task
+from .executors.local.process import sweep
+from .executors.trial_semaphore import Turnstile
+from .proposers.registry import Agent
+from .proposers.replies import tidy
+from .setup.preflight import ready_team
+from .setup.task_file import read_task
+from .setup.team_policies import read_permits
+from .trials.runner import Runner
 
 _LOOSE = 100
 """So many new node branches at least are packed by git at once.

@@ -8,21 +8,21 @@ from functools import partial
 from typing import TypeVar
 
 from ..gitlab.errors import AiresearchError, NothingToDo, RefMoved
-from ..gitlab.facts import Status, Trial, Verdict
-from ..gitlab.housekeeping import Housekeeper
-from ..gitlab.tree import Node
+from ..gitlab.lab.housekeeping import Housekeeper
+from ..gitlab.record.facts import Status, Trial, Verdict
+from ..gitlab.tree.search_tree import Node
 from ..policies.budget import seconds_of, trials_of
-from ..policies.ledger import spender
-from ..policies.noise import Freedom, Squares
-from ..policies.replication import ESTIMATE, next_fresh, next_turn
-from ..policies.search import Rank, failed_leaf
+from ..policies.promotion.error_budget import spender
+from ..policies.promotion.noise import Freedom, Squares
+from ..policies.promotion.replication import ESTIMATE, next_fresh, next_turn
+from ..policies.search.policies import Rank, failed_leaf
 from .campaign import Campaign
-from .claims import Busy, Claims
-from .grow import grow, pause, require_budget
-from .measure import by_candidate, by_program, measure
-from .process import finishing
-from .propose import Scored, by_agent, tried
-from .waiting import conclude, is_open, is_waiting, stands, waiting
+from .executors.local.process import finishing
+from .step.claim import Busy, Claims
+from .step.measure import by_candidate, by_program, measure
+from .step.propose import Scored, by_agent, tried
+from .step.queue import conclude, is_open, is_waiting, stands, waiting
+from .step.select import grow, pause, require_budget
 
 _T = TypeVar("_T")
 _RACES = 100

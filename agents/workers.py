@@ -23,9 +23,9 @@ from typing import Any
 
 from ..gitlab.errors import AiresearchError, NothingToDo
 from .campaign import Campaign
+from .executors.local.process import end_with_parent
+from .executors.trial_semaphore import Turnstile
 from .loop import Step, get_ready, run
-from .process import end_with_parent
-from .turnstile import Turnstile
 
 _ONE_AHEAD_OF = 4
 Show = Callable[[Campaign, Step], Any]

@@ -19,12 +19,12 @@ import time
 from pathlib import Path
 from typing import Any, ClassVar
 
-from airesearch.agents.brief import Brief, Proposal
 from airesearch.agents.campaign import Campaign
-from airesearch.agents.found import adopt
 from airesearch.agents.loop import step
-from airesearch.agents.team import Agent
-from airesearch.gitlab.desk import Desk
+from airesearch.agents.proposers.base import Brief, Proposal
+from airesearch.agents.proposers.registry import Agent
+from airesearch.agents.setup.create_lab import adopt
+from airesearch.gitlab.desk.desk import Desk
 
 TASK = """\
 name: bigrepo

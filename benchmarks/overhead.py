@@ -26,18 +26,18 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import peers
-from airesearch.agents.brief import Brief, Proposal
 from airesearch.agents.campaign import Campaign
-from airesearch.agents.found import adopt
 from airesearch.agents.loop import step
-from airesearch.agents.team import Agent
-from airesearch.gitlab import lab as writer
-from airesearch.gitlab.desk import Desk
-from airesearch.gitlab.facts import Diff, Metric, Operator, Signed, Status, Trial, Verdict
-from airesearch.gitlab.lab import open_lab
-from airesearch.gitlab.node import Node
-from airesearch.gitlab.records import Judge, Measure, Promote, Propose, Record
-from airesearch.gitlab.refs import node_branch
+from airesearch.agents.proposers.base import Brief, Proposal
+from airesearch.agents.proposers.registry import Agent
+from airesearch.agents.setup.create_lab import adopt
+from airesearch.gitlab.desk.desk import Desk
+from airesearch.gitlab.lab.lab import lab as writer
+from airesearch.gitlab.lab.lab import open_lab
+from airesearch.gitlab.record.facts import Diff, Metric, Operator, Signed, Status, Trial, Verdict
+from airesearch.gitlab.record.records import Judge, Measure, Promote, Propose, Record
+from airesearch.gitlab.store.refs import node_branch
+from airesearch.gitlab.tree.node import Node
 
 TASK = """\
 name: overhead

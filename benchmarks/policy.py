@@ -16,12 +16,13 @@ from pathlib import Path
 import pygit2
 import sandbox
 import verify
-from airesearch.agents.permits import shipped_policy
-from airesearch.gitlab import hooks, trees
-from airesearch.gitlab.change import compare
-from airesearch.gitlab.desk import Desk
-from airesearch.gitlab.lab import Lab
-from airesearch.policies.guard import ProposerPolicy
+from airesearch.agents.setup.team_policies import shipped_policy
+from airesearch.gitlab.desk.desk import Desk
+from airesearch.gitlab.hooks.install import install as hooks
+from airesearch.gitlab.lab.lab import Lab
+from airesearch.gitlab.store import trees
+from airesearch.gitlab.store.change import compare
+from airesearch.policies.access.guard import ProposerPolicy
 
 FILES, CHANGED = 10_000, 10
 TASK = """\

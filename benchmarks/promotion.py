@@ -23,16 +23,16 @@ from pathlib import Path
 
 import yaml
 from airesearch.agents.campaign import Campaign
-from airesearch.agents.found import found_example
 from airesearch.agents.loop import run
-from airesearch.gitlab.facts import Metric, Noise, Status, Trial, Verdict
-from airesearch.gitlab.lab import open_lab
-from airesearch.gitlab.records import Measure
-from airesearch.gitlab.tree import mean, values_of
-from airesearch.policies.ledger import part
-from airesearch.policies.noise import pooled
-from airesearch.policies.promotion import Standard, decide
-from airesearch.policies.replication import ESTIMATE, SCREEN, next_fresh, next_turn
+from airesearch.agents.setup.create_lab import found_example
+from airesearch.gitlab.lab.lab import open_lab
+from airesearch.gitlab.record.facts import Metric, Noise, Status, Trial, Verdict
+from airesearch.gitlab.record.records import Measure
+from airesearch.gitlab.tree.search_tree import mean, values_of
+from airesearch.policies.promotion.decide import Standard, decide
+from airesearch.policies.promotion.error_budget import part
+from airesearch.policies.promotion.noise import pooled
+from airesearch.policies.promotion.replication import ESTIMATE, SCREEN, next_fresh, next_turn
 
 Draw = Callable[[random.Random], float]
 Drift = Callable[[int], float]

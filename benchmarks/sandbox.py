@@ -17,9 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from airesearch.agents.process import Limits, run
-from airesearch.agents.sandbox import Kind, Room, landlock, tools_for, wrap
-from airesearch.agents.sandbox.bubblewrap import fault
+from airesearch.agents.executors.local.process import Limits, run
+from airesearch.agents.executors.local.sandbox import Kind, Room, landlock, tools_for, wrap
+from airesearch.agents.executors.local.sandbox.bubblewrap import fault
 
 RUNS, QUICK_RUNS = 200, 40
 LIMITS = Limits(seconds=60, memory=1 << 30, output=1 << 20)

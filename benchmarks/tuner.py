@@ -24,9 +24,9 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from airesearch.agents.knobs import Knob, assign, find
-from airesearch.agents.knobs.domains import Value
-from airesearch.agents.suggest import Scored, suggest
+from airesearch.agents.proposers.tuner.knobs import Knob, assign, find
+from airesearch.agents.proposers.tuner.knobs.domains import Value
+from airesearch.agents.proposers.tuner.sampler import Scored, suggest
 from airesearch.examples import folder
 
 Method = Callable[[Sequence[Knob], Sequence[Scored], int], dict[str, Value]]

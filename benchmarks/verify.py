@@ -16,20 +16,20 @@ import time
 from pathlib import Path
 from typing import Any
 
+from airesearch.agents.audit.rules import open_place, verify
 from airesearch.agents.campaign import Campaign
-from airesearch.agents.endings import Outcome
-from airesearch.agents.found import adopt
-from airesearch.agents.judge import judge, promote, rule
-from airesearch.agents.measure import measure
-from airesearch.agents.propose import propose_baseline
-from airesearch.agents.runner import Job
-from airesearch.agents.verify import open_place, verify
-from airesearch.gitlab.change import compare
-from airesearch.gitlab.facts import Metric, Operator, Status, Verdict
-from airesearch.gitlab.records import Propose
-from airesearch.gitlab.refs import node_branch
-from airesearch.gitlab.tree import Node
-from airesearch.gitlab.trees import edit
+from airesearch.agents.setup.create_lab import adopt
+from airesearch.agents.step.judge import judge, promote, rule
+from airesearch.agents.step.measure import measure
+from airesearch.agents.step.propose import propose_baseline
+from airesearch.agents.trials.outcome import Outcome
+from airesearch.agents.trials.runner import Job
+from airesearch.gitlab.record.facts import Metric, Operator, Status, Verdict
+from airesearch.gitlab.record.records import Propose
+from airesearch.gitlab.store.change import compare
+from airesearch.gitlab.store.refs import node_branch
+from airesearch.gitlab.store.trees import edit
+from airesearch.gitlab.tree.search_tree import Node
 
 TASK = """\
 name: audit

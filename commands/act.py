@@ -14,19 +14,19 @@ from typing import Any
 import click
 
 from ..agents.campaign import Campaign
-from ..agents.found import adopt, found_example
 from ..agents.loop import Step, replicate, run, step
-from ..agents.template import Settings
+from ..agents.setup.create_lab import adopt, found_example
+from ..agents.setup.template import Settings
 from ..agents.workers import run_beside
 from ..examples import names as example_names
 from ..gitlab.errors import AiresearchError
-from ..gitlab.lab import open_lab
-from ..gitlab.tree import load_tree, values_of
-from ..gitlab.views import rows, summary
-from ..gitlab.views.progress import live_line
-from ..gitlab.wire import Wire
+from ..gitlab.lab.lab import open_lab
+from ..gitlab.remote.publish import Wire
+from ..gitlab.tree.search_tree import load_tree, values_of
 from .look import best_aim, node_argument
 from .say import STYLES, as_json, lines, paint, print_json, warn
+from .views import rows, summary
+from .views.progress import live_line
 
 _DEMO_TRIALS = 60
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from ..agents.doctor import Finding, examine
-from ..gitlab import hooks
+from ..agents.setup.doctor import Finding, examine
 from ..gitlab.errors import AiresearchError
-from ..gitlab.lab import Lab, open_lab
+from ..gitlab.hooks import install as hooks
+from ..gitlab.lab.lab import Lab, open_lab
 from .say import as_json, print_json
 
 _COLORS = {"ok": "green", "warn": "yellow", "mend": "red"}

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from ..agents.push.precommit import check_commit
-from ..agents.push.refusal import refusal
-from ..agents.push.rules import push_faults, read_rights, read_update
-from ..gitlab.hooks import install
-from ..gitlab.received import open_received, settings
+from ..agents.audit.push.precommit import check_commit
+from ..agents.audit.push.refusal import refusal
+from ..agents.audit.push.rules import push_faults, read_rights, read_update
+from ..gitlab.hooks.install import install
+from ..gitlab.hooks.received import open_received, settings
 
 _PUSHER = ("AIRESEARCH_PUSHER", "GIT_PUSHER", "REMOTE_USER", "USER")
 

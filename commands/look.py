@@ -8,19 +8,19 @@ from typing import Any
 
 import click
 
-from ..agents.rules import glance_at_task
+from ..agents.setup.task_file import glance_at_task
 from ..gitlab.errors import AiresearchError
-from ..gitlab.facts import Noise
-from ..gitlab.lab import Lab, open_lab
-from ..gitlab.tree import Node, SearchTree, load_tree
-from ..gitlab.trees import Oid
-from ..gitlab.views import rows, show, status, summary, tree
+from ..gitlab.lab.lab import Lab, open_lab
+from ..gitlab.record.facts import Noise
+from ..gitlab.store.trees import Oid
+from ..gitlab.tree.search_tree import Node, SearchTree, load_tree
 from ..policies.budget import spent
-from ..policies.distance import distances
-from ..policies.noise import estimate, noise_floor
-from ..policies.promotion import standard_of
-from ..policies.task import Task
+from ..policies.promotion.decide import standard_of
+from ..policies.promotion.noise import estimate, noise_floor
+from ..policies.search.distance import distances
+from ..policies.task.task import Task
 from .say import as_json, lines, paint, print_json, print_rows, warn
+from .views import rows, show, status, summary, tree
 
 node_argument = click.argument("node", type=click.IntRange(min=0))
 

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from ..agents.push.precommit import check_commit
+from ..agents.audit.push.precommit import check_commit
 from ..gitlab.errors import AiresearchError
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..gitlab.tree import Node
+from ..gitlab.tree.search_tree import Node
 
 STYLES = {"keep": "green", "fail": "red"}
 """The colour of a node's line on a terminal, by its verdict."""

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from ..agents.verify import open_place, verify
-from ..gitlab.audit.scope import scope
+from ..agents.audit.rules import open_place, verify
+from ..agents.audit.scope import scope
 from ..gitlab.errors import AiresearchError
-from ..gitlab.text import plural
+from ..gitlab.record.text import plural
 from .say import as_json, print_json
 
 _QUIET_SECONDS = 1.0

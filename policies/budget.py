@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..gitlab.tree import Node, SearchTree
-from .task import Task
+from ..gitlab.tree.search_tree import Node, SearchTree
+from .task.task import Task
 
 _SECONDS_PER_HOUR = 3600
 

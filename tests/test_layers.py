@@ -12,14 +12,14 @@ ROOT = Path(airesearch.__file__).parent
 ROOMS = ("examples", "gitlab", "policies", "agents", "commands", "door")
 OWNERS = {
     "click": ("cli.py", "boundary.py", "commands/"),
-    "dulwich": ("gitlab/audit/",),
-    "libcst": ("agents/knobs/",),
-    "optuna": ("agents/suggest.py",),
+    "dulwich": ("gitlab/reader/",),
+    "libcst": ("agents/proposers/tuner/knobs/",),
+    "optuna": ("agents/proposers/tuner/sampler.py",),
     "pathspec": ("policies/paths.py",),
-    "psutil": ("agents/process/",),
+    "psutil": ("agents/executors/local/process/",),
     "pygit2": ("gitlab/",),
-    "rich": ("gitlab/views/progress.py",),
-    "yaml": ("policies/schema.py",),
+    "rich": ("commands/views/progress.py",),
+    "yaml": ("policies/task/schema.py",),
 }
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airesearch.agents.sandbox import landlock
-from airesearch.agents.sandbox.bubblewrap import fault
+from airesearch.agents.executors.local.sandbox import landlock
+from airesearch.agents.executors.local.sandbox.bubblewrap import fault
 from test_sandbox_lab import without_bubblewrap
 from toys import TASK, airesearch, git, repository, toy_files
 

@@ -67,7 +67,7 @@ def test_a_module_of_ours_runs_in_no_folder_of_the_lab(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (tmp_path / "empty").mkdir()
-    words = own_module("airesearch.gitlab.housekeeping", tmp_path / "empty")
+    words = own_module("airesearch.gitlab.lab.housekeeping", tmp_path / "empty")
     done = subprocess.run(words, cwd=NOWHERE, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "empty" / "housekeeping.lock").exists()

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from airesearch.agents.sandbox.bubblewrap import fault
+from airesearch.agents.executors.local.sandbox.bubblewrap import fault
 from attacked import MEANS, Attack, Report, Scene, held_by, strike
 from reading import CANDIDATES
 

@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from airesearch.agents import claims
+from airesearch.agents.step import claim as claims
 from airesearch.cli import main
-from airesearch.gitlab import far_lease, lease
-from airesearch.gitlab.lab import Lab
-from airesearch.policies import search
+from airesearch.gitlab.lab.lab import Lab
+from airesearch.gitlab.leases import lease
+from airesearch.gitlab.leases import remote_lease as far_lease
+from airesearch.policies.search.policies import policies as search
 
 Hit = Callable[[], None]
 AT_COMMITS = [
@@ -24,14 +25,14 @@ AT_COMMITS = [
     for moment in ("before commit", "object written", "ref moved")
 ]
 AT_CALLS = {
-    "claim: before the lease": ("gitlab.lease", "swap_ref", "before"),
-    "claim: after the lease": ("gitlab.lease", "swap_ref", "after"),
-    "propose: agent ended": ("agents.command", "keep", "before"),
-    "propose: reply kept": ("agents.command", "keep", "after"),
-    "measure: candidate ended": ("agents.runner:Runner", "_evaluate", "before"),
-    "commit: ref locked": ("gitlab.refs", "_expect", "after"),
-    "release: before": ("gitlab.lease", "release", "before"),
-    "release: after": ("gitlab.lease", "release", "after"),
+    "claim: before the lease": ("gitlab.leases.lease", "swap_ref", "before"),
+    "claim: after the lease": ("gitlab.leases.lease", "swap_ref", "after"),
+    "propose: agent ended": ("agents.proposers.command.agent", "keep", "before"),
+    "propose: reply kept": ("agents.proposers.command.agent", "keep", "after"),
+    "measure: candidate ended": ("agents.trials.runner:Runner", "_evaluate", "before"),
+    "commit: ref locked": ("gitlab.store.refs", "_expect", "after"),
+    "release: before": ("gitlab.leases.lease", "release", "before"),
+    "release: after": ("gitlab.leases.lease", "release", "after"),
 }
 IN_ESTIMATES = ["estimate: before the trial", "estimate: after the trial"]
 

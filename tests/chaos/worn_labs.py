@@ -10,8 +10,8 @@ from typing import Any
 
 import psutil
 import yaml
-from airesearch.gitlab.lab import open_lab
-from airesearch.gitlab.lease import clock, live
+from airesearch.gitlab.lab.lab import open_lab
+from airesearch.gitlab.leases.lease import clock, live
 from bad_labs import whole
 from toys import TASK, airesearch, git, repository
 

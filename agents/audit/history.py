@@ -1,0 +1,92 @@
+"""Whether branches only grew: their reflogs, and the mark that the last clean audit left."""
+
+import json
+import os
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...gitlab.errors import RecordError
+from ...gitlab.reader.objects import NOTHING, Objects, Unsound
+from ...gitlab.reader.repository import Place, shown
+from ...gitlab.record.records import Promote
+from .node_history import Trunk
+from .values import Falsehood
+
+_MARK = "audited.json"
+
+
+def rewriting(place: Place, refs: dict[str, str], trunk: Trunk) -> Iterator[Falsehood]:
+    """Every ref that lost commits: by its reflog, where it has one, and by the mark."""
+    mark = read_mark(place.home)
+    for ref, tip in refs.items():
+        moves = place.log(ref)
+        last = moves[-1][1] if moves else NOTHING
+        for old, new in dict.fromkeys([*moves, (last, tip), (mark.get(ref, NOTHING), tip)]):
+            if old in (new, NOTHING) or new == NOTHING or leads_to(place.objects, old, new):
+                continue
+            if "/node/" in ref or _lost_promotion(place.objects, old, trunk):
+                yield Falsehood(old, shown(ref), f"the branch was rewritten: it lost {old}")
+
+
+def deleted(place: Place, branches: dict[int, dict[str, str]]) -> Iterator[Falsehood]:
+    """Node branches that an audit saw and that are nowhere now."""
+    numbers = set(branches)
+    for ref, tip in read_mark(place.home).items():
+        name = shown(ref)
+        number = name.rpartition("node/")[2]
+        if "/node/" in ref and number.isdecimal() and int(number) not in numbers:
+            yield Falsehood(tip, name, "the branch was deleted: an earlier audit saw it here")
+
+
+def leads_to(objects: Objects, old: str, new: str) -> bool:
+    """Whether `old` is `new` or one of its ancestors, or an unsound one leaves that open."""
+    waiting, seen = deque([new]), {new}
+    is_open = False
+    while waiting:
+        here = waiting.popleft()
+        if here == old:
+            return True
+        try:
+            parents = set(objects.commit(here).parents) - seen
+        except Unsound:
+            is_open = True
+            continue
+        seen |= parents
+        waiting.extend(parents)
+    return is_open
+
+
+def _lost_promotion(objects: Objects, old: str, trunk: Trunk) -> bool:
+    """People may rewrite commits of their own; a promotion is a record."""
+    here = old
+    while here and here not in trunk.line:
+        try:
+            if isinstance(objects.record(here), Promote):
+                return True
+            parents = objects.commit(here).parents
+        except (Unsound, RecordError):
+            return False
+        here = parents[0] if parents else ""
+    return False
+
+
+def read_mark(home: Path) -> dict[str, str]:
+    """The tips that the last clean audit saw, by ref; none where there is no sound mark."""
+    try:
+        found = json.loads((home / _MARK).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    sound = isinstance(found, dict) and all(isinstance(tip, str) for tip in found.values())
+    return found if sound else {}
+
+
+def leave_mark(home: Path, refs: dict[str, str]) -> None:
+    """Remember the tips. Where nothing can be written, only the next audit's comparison is lost."""
+    aside = home / f"{_MARK}.{os.getpid()}"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        aside.write_text(json.dumps(refs, indent=0) + "\n")
+        aside.replace(home / _MARK)
+    except OSError:
+        return

@@ -1,0 +1,36 @@
+"""What git's pre-commit hook asks: may this commit be made?"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ....gitlab.errors import AiresearchError
+from ....gitlab.hooks.staged import Staged
+from ....gitlab.store.change import compare
+from .in_force import Rules
+from .refusal import refusal
+
+
+def check_commit(folder: Path, variables: Mapping[str, str]) -> None:
+    """Raises AiresearchError with every reason where the staged change may not be committed."""
+    staged = Staged(folder, variables)
+    if staged.agent:
+        _check_agent(staged)
+    elif staged.branch.startswith("node/"):
+        raise AiresearchError(
+            f"{staged.branch} is a node's branch: only agents' actions belong on it",
+            "take your change to a branch of your own: git switch -c my-idea",
+        )
+
+
+def _check_agent(staged: Staged) -> None:
+    lab, before = staged.lab, staged.before()
+    change = compare(lab.repo, before, staged.after())
+    policy = Rules(lab, before).policy(staged.agent)
+    if policy is None:
+        raise AiresearchError(
+            f"{staged.agent} is no agent of the team that the task names",
+            "this folder is an agent's (git config airesearch.agent): leave it to airesearch",
+        )
+    decision = policy.check(change)
+    if not decision.allowed:
+        raise refusal("this change may not be committed", decision.reasons)

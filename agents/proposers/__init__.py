@@ -1,0 +1,1 @@
+"""Who proposes: `base` says what one is, `registry` which there are."""

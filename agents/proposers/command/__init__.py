@@ -1,0 +1,1 @@
+"""Any program as a proposer: it works in a folder of its own."""

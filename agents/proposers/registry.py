@@ -1,0 +1,113 @@
+"""The team: the task's roster as proposers that can be called."""
+
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from ...gitlab.errors import AiresearchError
+from ...gitlab.lab.lab import Lab
+from ...gitlab.store.trees import Oid, read
+from ...policies.task.rules import plain
+from ...policies.task.schema import meant
+from ...policies.task.task import FILE, Member, Task
+from ..executors.environment import find_command
+from .base import Proposer
+from .command.agent import Command
+from .scripted import Scripted, parse_script
+from .tuner.tuner import Tuner
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a proposer is made from: the task, the trunk's tree and the user's environment."""
+
+    lab: Lab
+    tree: Oid
+    task: Task
+    variables: Mapping[str, str]
+
+    def read(self, path: str) -> bytes | None:
+        """A file of the trunk, or None where there is none."""
+        return read(self.lab.repo, self.tree, path)
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A proposer under the name its commits carry."""
+
+    name: str
+    proposer: Proposer
+
+
+def _tuner(name: str, member: Member, setting: Setting) -> Proposer:
+    return Tuner()
+
+
+def _scripted(name: str, member: Member, setting: Setting) -> Proposer:
+    if member.script is None:
+        raise AiresearchError(
+            f"{FILE}: team.{name} is scripted and names no script",
+            f"add the file of its edits: {name}: {{backend: scripted, script: edits.yaml}}",
+        )
+    text = setting.read(member.script)
+    if text is None:
+        raise AiresearchError(
+            f"{FILE}: team.{name}.script: there is no {member.script} on the trunk",
+            f"commit it: git add {member.script} && git commit",
+        )
+    return Scripted(parse_script(text, member.script))
+
+
+def _command(name: str, member: Member, setting: Setting) -> Proposer:
+    command = member.command
+    if command is None or not _words(name, command):
+        raise AiresearchError(
+            f"{FILE}: team.{name} is a command and does not say which",
+            f"add it: {name}: {{backend: command, command: my-agent --prompt-file {{brief}}}}",
+        )
+    program = _words(name, command)[0]
+    if "/" in program and not program.startswith("/"):
+        if setting.read(plain(program)) is None:
+            raise AiresearchError(
+                f"{FILE}: team.{name}.command: no committed file is {program}",
+                "commit it: an agent starts among committed files only",
+            )
+    elif find_command(command, setting.variables) is None:
+        raise AiresearchError(
+            f"{FILE}: team.{name}.command: there is no command {program!r} on this machine",
+            "install it, or give the program's full path",
+        )
+    lab = setting.lab
+    return Command(name, command, setting.task, lab.repo, lab.home / "desks", setting.variables)
+
+
+def _words(name: str, command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise AiresearchError(
+            f"{FILE}: team.{name}.command cannot be split into words: {error}", "close the quote"
+        ) from None
+
+
+BACKENDS: Mapping[str, Callable[[str, Member, Setting], Proposer]] = {
+    "tuner": _tuner,
+    "command": _command,
+    "scripted": _scripted,
+}
+"""Every backend, by the name `team.<agent>.backend` gives it."""
+
+
+def assemble(setting: Setting) -> tuple[Agent, ...]:
+    """The agents of the task. Raises AiresearchError where one cannot be made."""
+    members = setting.task.team.items()
+    return tuple(_agent(name, member, setting) for name, member in members)
+
+
+def _agent(name: str, member: Member, setting: Setting) -> Agent:
+    if member.backend not in BACKENDS:
+        raise AiresearchError(
+            f"{FILE}: team.{name}.backend: there is no backend {member.backend!r}",
+            meant(member.backend, BACKENDS, "use one of"),
+        )
+    return Agent(name, BACKENDS[member.backend](name, member, setting))

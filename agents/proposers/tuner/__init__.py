@@ -1,0 +1,1 @@
+"""The embedded proposer: finds the numbers in code and searches over them."""

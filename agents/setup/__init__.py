@@ -1,0 +1,1 @@
+"""Making a lab and looking it over."""

@@ -1,0 +1,143 @@
+"""Founding a lab: from a shipped example, or in the user's own repository."""
+
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...examples import folder as example_folder
+from ...examples import names as example_names
+from ...gitlab.errors import AiresearchError
+from ...gitlab.hooks.install import install_pre_commit
+from ...gitlab.isolated import python
+from ...gitlab.lab.create import add_files, adoptable, new_repository, settle_trunk, uncommitted
+from ...gitlab.lab.lab import Lab, open_lab
+from ...gitlab.record.text import plural
+from ...gitlab.store.refs import node_tips
+from ...gitlab.store.trees import EMPTY, edit, read
+from ...policies.access.guard import init_policy
+from ...policies.task.task import FILE, Task, parse_task
+from ..executors.environment import trial_environment
+from .preflight import ready_team
+from .template import Settings, render
+
+_DATA_MAKER = "make_data.py"
+_NOT_SHIPPED = {"__pycache__", "data", "private"}
+
+
+def found_example(name: str, path: Path, variables: Mapping[str, str]) -> Lab:
+    """A new lab at `path` from the example `name`; `path` appears whole or not at all."""
+    if name not in example_names():
+        raise AiresearchError(
+            f"there is no example {name!r}", f"use one of: {', '.join(example_names())}"
+        )
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise AiresearchError(f"{path} is in the way", "give a path that does not exist yet")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".airesearch-", dir=path.parent) as aside:
+        folder = Path(aside) / "lab"
+        ignore = shutil.ignore_patterns(*_NOT_SHIPPED)
+        shutil.copytree(example_folder(name), folder, ignore=ignore)
+        _make_data(folder, variables)
+        lab = new_repository(folder)
+        files = {
+            file.relative_to(folder).as_posix(): file.read_bytes()
+            for file in sorted(folder.rglob("*"))
+            if file.is_file() and ".git" not in file.relative_to(folder).parts
+        }
+        task = parse_task(files[FILE])
+        ready_team(lab, edit(lab.repo, EMPTY, files), task, variables)
+        add_files(lab, files, init_policy(tuple(files)).check)
+        folder.rename(path)
+    lab = open_lab(path)
+    _install_hook(lab)
+    return lab
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A repository that became a lab, with what the user should know of it."""
+
+    lab: Lab
+    task: Task
+    notice: str
+
+
+def adopt(start: Path, settings: Settings | None, variables: Mapping[str, str]) -> Adopted:
+    """Make the repository `start` lies in a lab: one commit with the task, nothing else touched."""
+    lab = adoptable(start)
+    tree = lab.tree_of(lab.trunk_tip)
+    committed = read(lab.repo, tree, FILE)
+    if committed is not None and node_tips(lab.repo):
+        raise AiresearchError("this already is a lab", "go on with it: airesearch run")
+    text = _task_text(Path(lab.repo.workdir), committed, settings)
+    task = parse_task(text)
+    ready_team(lab, edit(lab.repo, tree, {FILE: text}), task, variables)
+    if committed is None:
+        add_files(lab, {FILE: text}, init_policy((FILE,)).check)
+    else:
+        settle_trunk(lab)
+    _install_hook(lab)
+    return Adopted(lab, task, _uncommitted(lab))
+
+
+def _task_text(workdir: Path, committed: bytes | None, settings: Settings | None) -> bytes:
+    written = workdir / FILE
+    if written.is_symlink():
+        raise AiresearchError(
+            f"{FILE} is a link", "put the file itself there: the task is read from the commit"
+        )
+    own = written.read_bytes() if committed is None and written.is_file() else committed
+    said = None if settings is None else render(settings)
+    # The same flags again go on with what an init that was interrupted had begun.
+    if own is not None and said is not None and own != said:
+        raise AiresearchError(
+            f"there is an {FILE} here already, and the flags are another task",
+            f"leave the flags away to start with it, or edit {FILE}",
+        )
+    text = said if own is None else own
+    if text is None:
+        raise AiresearchError(
+            f"there is no {FILE} yet, and what to research is yours to say",
+            "for instance: airesearch init --metric val_error --goal minimize "
+            "--candidate 'python train.py' --evaluate 'python evaluate.py' "
+            "--output predictions.npy --editable train.py",
+        )
+    return text
+
+
+def _install_hook(lab: Lab) -> None:
+    by_hand = install_pre_commit(lab.repo)
+    lab.notices += [by_hand] if by_hand else []
+
+
+def _uncommitted(lab: Lab) -> str:
+    changed = uncommitted(lab)
+    if not changed:
+        return ""
+    return (
+        f"{plural(len(changed), 'file')} with uncommitted changes stay as they are; "
+        "the baseline is what is committed"
+    )
+
+
+def _make_data(folder: Path, variables: Mapping[str, str]) -> None:
+    seed = secrets.randbits(63)
+    env = {**trial_environment(variables, folder, 0), "AIRESEARCH_DATA_SEED": str(seed)}
+    done = subprocess.run(
+        python(_DATA_MAKER),
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise AiresearchError(
+            f"the example's data could not be made: {lines[-1] if lines else 'no word why'}",
+            "the examples need their libraries: pip install 'airesearch[examples]'",
+        )

@@ -1,0 +1,132 @@
+"""What is missing here: the machine and the lab looked over, each fault with its mend."""
+
+import platform
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ...gitlab.errors import AiresearchError
+from ...gitlab.lab.lab import Lab
+from ...gitlab.store.trees import Oid, find, read
+from ...gitlab.tree.search_tree import load_tree
+from ...policies.paths import is_under, matches
+from ...policies.task.task import Task
+from ..executors.environment import answer_of, find_command, gpus
+from ..executors.local.sandbox import bubblewrap, choose, landlock
+from .evaluator_check import check
+from .preflight import committed_path, ready_team
+from .task_file import read_task
+
+_OLDEST_GIT = (2, 31)
+_SEALED = "read the candidate's outputs as plain data: json, or numpy.load without pickles"
+State = Literal["ok", "warn", "mend"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    subject: str
+    state: State
+    """`mend` is what keeps trials from running as they should; `warn` is a human's to judge."""
+    says: str
+    mend: str = ""
+
+
+def examine(lab: Lab | None, variables: Mapping[str, str]) -> list[Finding]:
+    """The machine, and the lab where there is one."""
+    found = [_git(variables)]
+    if lab is None:
+        return [
+            *found,
+            _gpu(()),
+            _sandbox(None),
+            Finding("lab", "ok", "there is none in this folder"),
+        ]
+    try:
+        tree = lab.tree_of(load_tree(lab).base)
+        task = read_task(lab, tree)
+    except AiresearchError as error:
+        return [*found, _gpu(()), _sandbox(None), Finding("task", "mend", error.what, error.mend)]
+    found += [_python(lab, tree, task, variables), _gpu(task.devices), _sandbox(task)]
+    return [*found, _task(lab, tree, task, variables), *_evaluator(lab, tree, task)]
+
+
+def _git(variables: Mapping[str, str]) -> Finding:
+    git = shutil.which("git", path=variables.get("PATH"))
+    said = answer_of([git, "--version"]).strip() if git else ""
+    if not said:
+        return Finding("git", "mend", "there is no git", "apt-get install git")
+    number = said.removeprefix("git version ").split()[0]
+    parts = tuple(int(part) for part in number.split(".")[:2] if part.isdigit())
+    if parts < _OLDEST_GIT:
+        return Finding("git", "mend", f"{number} is older than 2.31", "apt-get install git")
+    return Finding("git", "ok", number)
+
+
+def _gpu(let_in: tuple[str, ...]) -> Finding:
+    found = "; ".join(gpus())
+    if not found:
+        return Finding("gpu", "ok", "none that nvidia-smi shows")
+    nodes = ", ".join(str(node) for node in sorted(Path("/dev").glob("nvidia*")))
+    mend = "" if let_in else f"to let trials use it: devices: [{nodes}]"
+    return Finding("gpu", "ok", found, mend)
+
+
+def _python(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) -> Finding:
+    program = find_command(task.candidate, variables)
+    if program is None or committed_path(lab, tree, program):
+        return Finding("python", "ok", f"trials run no Python of ours: {task.candidate}")
+    said = answer_of([program, "--version"]).strip() if "py" in program else ""
+    return Finding("python", "ok", f"{program} ({said})" if said else program)
+
+
+def _sandbox(task: Task | None) -> Finding:
+    wanted = "auto" if task is None else task.sandbox
+    kind, fault = choose(wanted), bubblewrap.fault()
+    if wanted == "none":
+        return Finding("sandbox", "warn", "none, as the task says: trials run as you")
+    if kind == "bwrap":
+        return Finding("sandbox", "ok", "bwrap")
+    mend = bubblewrap.mend()
+    if kind == "landlock":
+        weaker = "no network but TCP is shut off, and processes are seen"
+        says = f"landlock (ABI {landlock.abi()}), which is weaker: {weaker}; {fault}"
+        return Finding("sandbox", "warn", says, mend)
+    system = "" if platform.system() == "Linux" else "; there is a sandbox on Linux only"
+    return Finding("sandbox", "mend", f"none: trials run as you; {fault}{system}", mend)
+
+
+def _task(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) -> Finding:
+    try:
+        ready_team(lab, tree, task, variables)
+    except AiresearchError as error:
+        return Finding("task", "mend", error.what, error.mend)
+    return Finding("task", "ok", task.name)
+
+
+def _evaluator(lab: Lab, tree: Oid, task: Task) -> Iterator[Finding]:
+    if task.evaluate is None:
+        says = "the score is what the candidate prints: nothing keeps it from printing a better one"
+        yield Finding("evaluator", "warn", says, "write one, and name it under `evaluate:`")
+        return
+
+    def is_editable(path: str) -> bool:
+        changeable = matches(task.editable, path) and find(lab.repo, tree, path) is not None
+        return is_under(path, task.outputs) or (changeable and not is_protected(path))
+
+    def is_protected(path: str) -> bool:
+        return is_under(path, task.protected_paths)
+
+    dangers = [
+        warned
+        for path in task.evaluator_files
+        if path.endswith(".py") and (source := read(lab.repo, tree, path)) is not None
+        for warned in check(path, source, is_editable)
+    ]
+    for danger in dangers:
+        yield Finding("evaluator", "warn", str(danger), _SEALED)
+    if not dangers:
+        yield Finding("evaluator", "ok", task.evaluate)

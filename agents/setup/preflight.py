@@ -1,0 +1,110 @@
+"""What a task needs of this machine and this tree, checked before anything is written."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...gitlab.errors import AiresearchError
+from ...gitlab.lab.lab import Lab
+from ...gitlab.store.trees import Oid, find, walk
+from ...policies.paths import is_under, matches
+from ...policies.search.policies import POLICIES
+from ...policies.task.rules import plain
+from ...policies.task.schema import meant
+from ...policies.task.task import FILE, Task
+from ..executors.environment import find_command, is_in_lab
+from ..proposers.registry import Agent, Setting, assemble
+from .data_access import require_let_in
+
+
+def ready_team(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) -> tuple[Agent, ...]:
+    """The task's agents, once all it needs in `tree` and on this machine is there.
+
+    Raises AiresearchError with the mend where something is not.
+    """
+    _require_policy(task)
+    _require_commands(lab, tree, task, variables)
+    _require_programs(lab, tree, task)
+    _require_files(lab, tree, task)
+    require_let_in(lab, task)
+    return assemble(Setting(lab, tree, task, variables))
+
+
+def _require_policy(task: Task) -> None:
+    name = task.search.policy
+    if name not in POLICIES:
+        raise AiresearchError(
+            f"{FILE}: search.policy: there is no policy {name!r}",
+            meant(name, POLICIES, "use one of"),
+        )
+
+
+def _require_commands(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) -> None:
+    for key, command in (("candidate", task.candidate), ("evaluate", task.evaluate)):
+        program = shlex.split(command)[0] if command is not None else ""
+        if command is None or is_in_lab(program):
+            continue
+        found = find_command(command, variables)
+        if found is None:
+            raise AiresearchError(
+                f"{FILE}: {key}: there is no command {program!r} on this machine",
+                "install it, or give the program's full path",
+            )
+        committed = committed_path(lab, tree, found)
+        if committed:
+            raise AiresearchError(
+                f"{FILE}: {key}: {found} is a file of the lab in your checkout, and trials have "
+                "their own copy of it",
+                f"name it from the lab's folder: ./{committed}",
+            )
+
+
+def committed_path(lab: Lab, tree: Oid, program: str) -> str:
+    """The path in the lab of a program that lies in the checkout and is committed; else nothing.
+
+    Programs are asked what they are before a trial. One that follows promotions is a candidate's.
+    """
+    if not lab.repo.workdir:
+        return ""
+    checkout = Path(lab.repo.workdir).resolve()
+    named = Path(program)
+    for place in (named.parent.resolve() / named.name, named.resolve()):
+        if place.is_relative_to(checkout):
+            path = place.relative_to(checkout).as_posix()
+            if find(lab.repo, tree, path) is not None:
+                return path
+    return ""
+
+
+def _require_programs(lab: Lab, tree: Oid, task: Task) -> None:
+    for key, command in (("candidate", task.candidate), ("evaluate", task.evaluate)):
+        program = shlex.split(command)[0] if command is not None else ""
+        if is_in_lab(program) and find(lab.repo, tree, plain(program)) is None:
+            raise AiresearchError(
+                f"{FILE}: {key}: no committed file is {program}",
+                "commit it: a trial sees committed files only",
+            )
+
+
+def _require_files(lab: Lab, tree: Oid, task: Task) -> None:
+    paths = [entry.path for entry in walk(lab.repo, tree)]
+    editable = [path for path in paths if matches(task.editable, path)]
+    if not editable:
+        raise AiresearchError(
+            f"{FILE}: editable: no committed file matches {', '.join(task.editable)}",
+            "name the files agents may change, and commit them",
+        )
+    open_to_all = [path for path in editable if not is_under(path, task.protected_paths)]
+    if not open_to_all:
+        raise AiresearchError(
+            f"{FILE}: editable: {editable[0]} is protected: it is the task, the evaluator or "
+            "private data",
+            "name another file: what scores a candidate cannot be what is changed",
+        )
+    if task.evaluate is not None and not any(
+        find(lab.repo, tree, path) for path in task.evaluator_files
+    ):
+        raise AiresearchError(
+            f"{FILE}: evaluate: `{task.evaluate}` names no committed file",
+            "commit the evaluator, or list its files under `protected:`",
+        )

@@ -1,0 +1,54 @@
+"""What each agent of a task may do, as a tree of the lab and the shipped defaults have it."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...gitlab.errors import AiresearchError
+from ...gitlab.lab.lab import Lab
+from ...gitlab.store.trees import Oid, find, pick, read, walk
+from ...policies import access
+from ...policies.access.agent_policy import FOLDER, AgentPolicy, parse_policy, policy_file
+from ...policies.access.guard import ProposerPolicy, proposer_policy
+from ...policies.task.task import Task
+
+
+def read_permits(lab: Lab, tree: Oid, task: Task) -> Mapping[str, ProposerPolicy]:
+    """The policy of each agent of the team, by its name.
+
+    Raises AiresearchError where a policy cannot be read or is nobody's: a slip in a file's name
+    must not leave an agent with more than was meant.
+    """
+    _require_owners(lab, tree, task)
+    return {
+        name: proposer_policy(name, task, _rules(lab, tree, name, member.backend))
+        for name, member in task.team.items()
+    }
+
+
+def _rules(lab: Lab, tree: Oid, agent: str, backend: str) -> AgentPolicy:
+    file = policy_file(agent)
+    own = read(lab.repo, tree, file)
+    if own is not None:
+        return parse_policy(own, file, agent)
+    if find(lab.repo, tree, file) is not None:
+        raise AiresearchError(f"{file} is no regular file", "put the policy itself there")
+    return shipped_policy(backend, agent)
+
+
+def shipped_policy(backend: str, agent: str) -> AgentPolicy:
+    """What an agent may do whose lab says nothing: the default of its kind."""
+    shipped = Path(access.__path__[0]) / f"{backend}.yaml"
+    return parse_policy(shipped.read_bytes(), shipped.name, agent)
+
+
+def _require_owners(lab: Lab, tree: Oid, task: Task) -> None:
+    for entry in walk(lab.repo, pick(lab.repo, tree, [FOLDER])):
+        file = Path(entry.path)
+        if file.suffix not in (".yaml", ".yml") or entry.path in map(policy_file, task.team):
+            continue
+        near = difflib.get_close_matches(entry.path, map(policy_file, task.team), 1)
+        raise AiresearchError(
+            f"{entry.path} is the policy of no agent of the team",
+            f"did you mean {near[0]}?" if near else f"the team is: {', '.join(task.team)}",
+        )

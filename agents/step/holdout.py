@@ -1,0 +1,41 @@
+"""The sealed holdout: what another evaluator, on other data, thinks of what is promoted."""
+
+from dataclasses import replace
+
+from ...gitlab.record.facts import Metric, Trial
+from ...gitlab.tree.search_tree import Node
+from ...policies.access.guard import Policy
+from ...policies.task.task import Objective
+from ..campaign import Campaign
+from ..trials.runner import Runner
+from .measure import job_of
+
+_OFF_THE_LIST = 0
+"""The replicate whose seed no trial has: the look says nothing of any of them."""
+
+
+def look(campaign: Campaign, node: Node) -> Metric | None:
+    """The holdout's metric of a node; None without one, when its looks are used up or it fails.
+
+    It is recorded on the promotion alone: what agents read never holds it.
+    """
+    task = campaign.task
+    if task.holdout is None:
+        return None
+    looked = sum(1 for one in campaign.tree.promotions if one.holdout is not None)
+    if looked >= task.holdout.looks:
+        campaign.notice(f"the holdout's {task.holdout.looks} looks are used up")
+        return None
+    sealed = replace(
+        task,
+        evaluate=task.holdout.evaluate,
+        objective=Objective(task.holdout.metric, task.objective.goal),
+        constraints=(),
+    )
+    runner = Runner(campaign.lab, sealed, Policy("candidate"), campaign.variables)
+    seed = campaign.seed(_OFF_THE_LIST)
+    outcome = runner.run(job_of(campaign, node, Trial(node.id, _OFF_THE_LIST), seed))
+    found = next((m for m in outcome.metrics if m.name == task.holdout.metric), None)
+    if found is None:
+        campaign.notice(f"the holdout failed on node {node.id}: {outcome.reason}")
+    return found

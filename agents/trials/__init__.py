@@ -1,0 +1,1 @@
+"""One trial: what is run, what it came to, what it scored."""

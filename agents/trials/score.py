@@ -1,0 +1,109 @@
+"""From what a trial left to its metrics: read them, complete them, hold them to the gates."""
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ...gitlab.record.facts import METRIC_NAME, Metric, Status
+from ...policies.task.task import Constraint, Task
+from .outputs import BadOutput, read_regular
+
+_LARGEST_METRICS_FILE = 1 << 20
+_LARGEST = 1e150
+"""A metric's size at most, so that squares of differences are numbers."""
+
+
+class BadScore(Exception):
+    """A trial that ran and cannot rank: a status and one sentence."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+def read_metrics(file: Path) -> dict[str, float]:
+    """The metrics an evaluator wrote: one JSON object of finite numbers. Raises BadScore."""
+    try:
+        text = read_regular(file, _LARGEST_METRICS_FILE)
+    except BadOutput:
+        what = "the metrics file is no regular file of at most 1 MiB"
+        raise BadScore(Status.METRIC, what) from None
+    if not text:
+        raise BadScore(Status.METRIC, "the evaluator wrote no $AIRESEARCH_METRICS")
+    try:
+        data = json.loads(text, object_pairs_hook=_no_repeats)
+    except (ValueError, RecursionError):
+        raise BadScore(Status.METRIC, "the metrics file is not JSON, or repeats a name") from None
+    if not isinstance(data, dict):
+        raise BadScore(Status.METRIC, "the metrics file is not a JSON object")
+    # What is wrong is said without a word of the file: it may quote private data.
+    if not all(METRIC_NAME.fullmatch(n) and not n.startswith("partial.") for n in data):
+        raise BadScore(Status.METRIC, "a name in the metrics file cannot be a metric's name")
+    return {name: _number(name, value) for name, value in data.items()}
+
+
+def read_printed(pattern: str, log: bytes, metric: str) -> dict[str, float]:
+    """The last match of a self-reported score in the log. Raises BadScore."""
+    found = re.findall(pattern, log.decode("utf-8", "replace"))
+    if not found:
+        raise BadScore(Status.METRIC, f"nothing printed matches {pattern!r}")
+    last = found[-1] if isinstance(found[-1], str) else found[-1][0]
+    try:
+        return {metric: _number(metric, float(last))}
+    except ValueError:
+        raise BadScore(Status.METRIC, f"{metric} was printed as {last!r}, not a number") from None
+
+
+def ordered(task: Task, values: Mapping[str, float]) -> tuple[Metric, ...]:
+    """The measured values, the task's own metrics first and in its order."""
+    names = dict.fromkeys([*(n for n in task.metrics if n in values), *sorted(values)])
+    return tuple(Metric(name, values[name]) for name in names)
+
+
+def partial(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
+    """The same values under names that cannot rank."""
+    return tuple(Metric(f"partial.{metric.name}", metric.value) for metric in metrics)
+
+
+def require(task: Task, values: Mapping[str, float]) -> None:
+    """Raises BadScore where a metric of the task is missing or misses its gate."""
+    missing = [name for name in task.metrics if name not in values]
+    if missing:
+        raise BadScore(Status.METRIC, f"the evaluator did not report {', '.join(missing)}")
+    misses = [miss for bound in task.constraints if (miss := _miss(bound, values[bound.metric]))]
+    if misses:
+        raise BadScore(Status.GATE, "; ".join(misses))
+
+
+def _miss(bound: Constraint, value: float) -> str:
+    if bound.max is not None and value > bound.max:
+        over = value - bound.max
+        return f"{bound.metric} is {value:.6g}, over the {bound.max:g} allowed by {over:.3g}"
+    if bound.min is not None and value < bound.min:
+        short = bound.min - value
+        return f"{bound.metric} is {value:.6g}, short of the {bound.min:g} asked for by {short:.3g}"
+    return ""
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadScore(Status.METRIC, f"{name} is not a number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise BadScore(Status.METRIC, f"{name} is {number}")
+    if abs(number) > _LARGEST:
+        raise BadScore(Status.METRIC, f"{name} is {number:g}, beyond what can be compared")
+    return number
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("a name is given twice")
+    return dict(pairs)

@@ -1,0 +1,98 @@
+"""The lab at a glance: the best node and what was spent to find it."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from ...gitlab.errors import AiresearchError
+from ...gitlab.lab.lab import Lab
+from ...gitlab.record.facts import Goal, Improvement, Interval
+from ...gitlab.record.text import plural
+from ...gitlab.store.refs import node_branch
+from ...gitlab.tree.search_tree import Node, SearchTree
+from .rows import number, outcome
+
+
+def best(tree: SearchTree) -> Node:
+    """The incumbent. Raises AiresearchError before the first promotion."""
+    if tree.incumbent is None:
+        raise AiresearchError("nothing was promoted yet", "measure something: airesearch step")
+    return tree.incumbent
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What the best is best at, and the interval it is known to."""
+
+    metric: str
+    goal: Goal
+    interval: Interval | None
+    """None where the noise is not known."""
+
+
+def best_facts(tree: SearchTree, aim: Aim) -> dict[str, Any]:
+    """The incumbent as stable JSON."""
+    node, metric, around = best(tree), aim.metric, aim.interval
+    gain = improvement(tree, metric)
+    root = None if tree.root is None else tree.root.value(metric)
+    return {
+        "node": node.id,
+        "branch": node_branch(node.id),
+        "commit": str(node.tip),
+        "metric": {
+            "name": metric,
+            "value": node.value(metric),
+            "goal": aim.goal,
+            "interval": None if around is None else [around.low, around.high],
+            "trials": len(node.estimating),
+        },
+        "baseline": root,
+        "improvement": None if gain is None else float(gain.change),
+        "holdout": _holdout(tree),
+    }
+
+
+def best_lines(lab: Lab, tree: SearchTree, aim: Aim) -> list[str]:
+    """The incumbent for people, and how plain git shows its files."""
+    metric = aim.metric
+    node, root, gain = best(tree), tree.root, improvement(tree, metric)
+    branch = lab.shown_branch(node.id)
+    paths = [path for path in node.propose.diff_path if path != "..."]
+    lines = [f"node {node.id}: {metric} {number(node.value(metric))}, {node.propose.subject}"]
+    if aim.interval is not None:
+        count = plural(len(node.estimating), "trial")
+        selected = " that did not select it" if node.parents else ""
+        lines.append(f"  95% CI {aim.interval} from {count}{selected}")
+    if root is not None and gain is not None and root.id != node.id:
+        percent = "" if gain.percent is None else f" ({gain.percent:+.1f}%)"
+        change = f"{gain.change:+.6g}{percent} against the baseline's {number(root.value(metric))}"
+        lines.append(f"  {change}")
+        since = lab.shown_branch(root.id)
+        lines.append(f"  all it changed: git diff {since} {branch} -- . ':!research'")
+    sealed = _holdout(tree)
+    if sealed is not None:
+        drift = f", {number(sealed['baseline'])} at the first promotion"
+        lines.append(f"  holdout {sealed['name']} {number(sealed['value'])}{drift}")
+    lines.append(f"  one file:       git show {branch}:{paths[0] if paths else ''}")
+    return lines
+
+
+def _holdout(tree: SearchTree) -> dict[str, Any] | None:
+    """What the sealed evaluator said of the incumbent, and of the first promoted node."""
+    now = tree.promotions[-1].holdout
+    if now is None:
+        return None
+    first = next(one.holdout for one in tree.promotions if one.holdout is not None)
+    return {"name": now.name, "value": now.value, "baseline": first.value}
+
+
+def improvement(tree: SearchTree, metric: str) -> Improvement | None:
+    """The incumbent's change against the baseline of the present base."""
+    first = None if tree.root is None else tree.root.value(metric)
+    last = None if tree.incumbent is None else tree.incumbent.value(metric)
+    return None if first is None or last is None else Improvement.between(first, last)
+
+
+def counts(tree: SearchTree) -> dict[str, int]:
+    """How many nodes stand at each outcome."""
+    return dict(Counter(outcome(node) for node in tree.nodes.stream()).most_common())

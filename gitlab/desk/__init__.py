@@ -1,0 +1,1 @@
+"""What an agent works on: files it may read, edits it stages, folders it is given."""

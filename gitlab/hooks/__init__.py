@@ -1,0 +1,1 @@
+"""Git's hooks: installed, and what they are told of a commit or a push."""

@@ -1,0 +1,164 @@
+"""The user's checkouts: each follows a branch that moved under it, but only when it is clean."""
+
+import fcntl
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import DeltaStatus, FileStatus
+
+from ..errors import RefMoved
+from ..isolated import GIT, NOWHERE
+from ..store.file_lock import turn
+from ..store.refs import common_folder, remove_ref, swap_ref, tip, without_git_variables
+
+_BEHIND = "refs/worktree/airesearch-behind"
+_PATIENCE = 10.0
+"""Seconds to wait for another worker at the checkouts."""
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
+"""Seconds to wait for a git that has the index, a user's `git status` say."""
+
+
+@contextmanager
+def checkouts(repo: pygit2.Repository, branch: str) -> "Iterator[list[Checkout]]":
+    """The checkouts that have `branch` checked out: the main one and linked worktrees.
+
+    Only one worker is at them at a time: of two that each knew them before the other's move, the
+    second could not tell where they stand.
+    """
+    common, ref = common_folder(repo), f"refs/heads/{branch}"
+    heads = [common, *sorted((common / "worktrees").glob("*"))]
+    here = [head for head in heads if _head(head) == ref]
+    alone = turn(common, "checkouts", fcntl.LOCK_EX, _PATIENCE) if here else nullcontext()
+    with alone:
+        opened = [pygit2.Repository(_place(head)) for head in here if Path(_place(head)).exists()]
+        yield [Checkout(one, branch) for one in opened if not one.is_bare]
+
+
+def is_changed(repo: pygit2.Repository, path: str) -> bool:
+    """Whether a file of the checkout is not as committed."""
+    try:
+        return not repo.is_bare and repo.status_file(path) != FileStatus.CURRENT
+    except (KeyError, pygit2.GitError):
+        return True
+
+
+def _head(folder: Path) -> str:
+    try:
+        return (folder / "HEAD").read_text().removeprefix("ref:").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _is_in_environment(top: Path, place: Path) -> bool:
+    folders = [folder for folder in place.parents if folder.is_relative_to(top)]
+    return place.name == "pyvenv.cfg" or any(
+        (folder / mark).exists() for folder in folders for mark in ("pyvenv.cfg", "conda-meta")
+    )
+
+
+def _place(folder: Path) -> str:
+    """What to open for a git folder: itself, or the worktree that it is of."""
+    link = folder / "gitdir"
+    return str(Path(link.read_text().strip()).parent) if link.exists() else str(folder)
+
+
+class Checkout:
+    """A checkout before its branch moves; what it needs is read here, before anything changes.
+
+    A ref of the worktree remembers the commit whose files it has while those are behind the branch:
+    written before the branch moves, gone once they follow. So one that was left alone, or whose
+    worker was killed in between, is brought along as soon as it is clean.
+    """
+
+    def __init__(self, repo: pygit2.Repository, branch: str) -> None:
+        self._repo = repo
+        self._tip = tip(repo, f"refs/heads/{branch}")
+        self._has, self._clean = self._state()
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether its files are of an older commit than the branch's tip."""
+        return self._has != self._tip
+
+    def prepare(self) -> None:
+        """Remember which commit's files it has, before the branch moves."""
+        known = tip(self._repo, _BEHIND)
+        if self._has is not None and known != self._has:
+            with suppress(RefMoved):  # another worker is at it, and writes the same
+                swap_ref(self._repo, _BEHIND, known, self._has)
+
+    def follow(self, new: pygit2.Oid) -> str:
+        """Bring the files to commit `new`; a sentence for the user where they were left alone."""
+        if self._has is None:
+            return ""
+        obstacle = self._obstacle(self._has, new)
+        if not obstacle and self._bring(self._has, new):
+            known = tip(self._repo, _BEHIND)
+            with suppress(RefMoved):  # another worker has just done it
+                if known is not None:
+                    remove_ref(self._repo, _BEHIND, known)
+            return ""
+        at = str(self._has)[:10]
+        return (
+            f"your checkout {obstacle or 'is locked'} and was left at {at}; to bring it up to date "
+            f"and keep your changes: git read-tree -m -u {at} HEAD"
+        )
+
+    def _state(self) -> tuple[pygit2.Oid | None, bool]:
+        """The commit whose files it has, and whether they are just as committed there."""
+        if self._tip is None:
+            return None, False
+        self._repo.index.read()
+        behind = tip(self._repo, _BEHIND)
+        for commit in filter(None, (self._tip, behind)):
+            if not len(self._repo[commit].peel(pygit2.Tree).diff_to_index(self._repo.index)):
+                return commit, self._is_unchanged()
+        return behind or self._tip, False
+
+    def _is_unchanged(self) -> bool:
+        self._git("update-index", "-q", "--refresh")
+        changed = self._git("diff-files", "--name-only", "--ignore-submodules")
+        return changed.returncode == 0 and not changed.stdout.strip()
+
+    def _obstacle(self, old: pygit2.Oid, new: pygit2.Oid) -> str:
+        """Why its files are left alone: a file that git does not know, ignored ones included, say.
+
+        Or an environment of Python's: a candidate's file there would be run at each start of it.
+        """
+        if not self._clean:
+            return "has uncommitted changes"
+        top = Path(self._repo.workdir)
+        for delta in self._repo.diff(str(old), str(new)).deltas:
+            place = top / os.fsdecode(delta.new_file.raw_path)
+            is_added = delta.status == DeltaStatus.ADDED
+            if is_added and (place.is_symlink() or (place.exists() and not place.is_dir())):
+                return "has files in the way"
+            if _is_in_environment(top, place):
+                return "has a Python environment that the change would write into"
+        return ""
+
+    def _bring(self, old: pygit2.Oid, new: pygit2.Oid) -> bool:
+        return self._git("read-tree", "-m", "-u", str(old), str(new)).returncode == 0
+
+    def _git(self, *words: str) -> subprocess.CompletedProcess[bytes]:
+        for pause in (*_PAUSES, None):
+            done = self._run(*words)
+            if pause is None or b"index.lock" not in done.stderr:
+                break
+            time.sleep(pause)
+        return done
+
+    def _run(self, *words: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            [*GIT, "-C", self._repo.workdir, *words],
+            cwd=NOWHERE,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            env={**without_git_variables(), "LC_ALL": "C"},
+            check=False,
+        )

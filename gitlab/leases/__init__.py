@@ -1,0 +1,1 @@
+"""Who works on what: leases as refs, here and at a remote."""

@@ -1,0 +1,135 @@
+"""Trees compared and hashed again, by a computation of the audit's own."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+
+from ..record.facts import Diff
+from .objects import FOLDER, GITLINK, Objects, object_id
+from .values import Edit, Entry
+
+BUS = "research"
+_SNIFFED = 8000
+_TEXT = bytes({*range(0x20, 0x7F), *range(0x80, 0x100), *b"\t\n\r\f\v"})
+_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+def find(objects: Objects, root: str, path: str) -> Entry | None:
+    """The file or folder at `path`, or None."""
+    here = Entry(FOLDER, root)
+    for name in path.split("/"):
+        entry = objects.tree(here.oid).get(name) if here.mode == FOLDER else None
+        if entry is None:
+            return None
+        here = entry
+    return here
+
+
+def read(objects: Objects, root: str, path: str) -> bytes | None:
+    """The bytes of the regular file at `path`, or None where there is none."""
+    entry = find(objects, root, path)
+    return objects.blob(entry.oid) if entry and entry.mode in (0o100644, 0o100755) else None
+
+
+def candidate(objects: Objects, root: str) -> str:
+    """The id of the tree without the bus."""
+    return _hash({name: entry for name, entry in objects.tree(root).items() if name != BUS})
+
+
+def protocol(objects: Objects, root: str, paths: Iterable[str]) -> str:
+    """The id of the tree of only `paths`, files or whole folders, of `root`."""
+    return _hash(_picked(objects, root, [path.split("/") for path in paths]))
+
+
+def _picked(objects: Objects, root: str, paths: list[list[str]]) -> dict[str, Entry]:
+    wanted: dict[str, list[list[str]]] = {}
+    for path in paths:
+        wanted.setdefault(path[0], []).append(path[1:])
+    found = {name: e for name, e in objects.tree(root).items() if name in wanted}
+    for name, entry in list(found.items()):
+        if [] in wanted[name]:
+            continue
+        inner = _picked(objects, entry.oid, wanted[name]) if entry.mode == FOLDER else {}
+        if inner:
+            found[name] = Entry(FOLDER, _hash(inner))
+        else:
+            del found[name]
+    return found
+
+
+def _hash(entries: dict[str, Entry]) -> str:
+    named = [(name.encode("utf-8", "surrogateescape"), entry) for name, entry in entries.items()]
+    named.sort(key=lambda item: item[0] + (b"/" if item[1].mode == FOLDER else b""))
+    parts = (b"%o %s\0%s" % (e.mode, name, bytes.fromhex(e.oid)) for name, e in named)
+    return object_id("tree", b"".join(parts))
+
+
+def edits(objects: Objects, old: str, new: str) -> tuple[Edit, ...]:
+    """Every file that differs, in the order of full paths; a rename is a delete and an add."""
+    if old == new:
+        return ()
+    found = _edits(objects, Entry(FOLDER, old), Entry(FOLDER, new), "")
+    return tuple(sorted(found, key=lambda edit: edit.path.encode("utf-8", "surrogateescape")))
+
+
+def _edits(objects: Objects, old: Entry | None, new: Entry | None, under: str) -> Iterator[Edit]:
+    before, after = (_names(objects, side) for side in (old, new))
+    for name in {**before, **after}:
+        was, now = before.get(name), after.get(name)
+        if was == now:
+            continue
+        files = tuple(None if side and side.mode == FOLDER else side for side in (was, now))
+        if any(files):
+            yield Edit(under + name, *files)
+        if any(side is not None and side.mode == FOLDER for side in (was, now)):
+            yield from _edits(objects, was, now, f"{under}{name}/")
+
+
+def _names(objects: Objects, side: Entry | None) -> dict[str, Entry]:
+    return objects.tree(side.oid) if side is not None and side.mode == FOLDER else {}
+
+
+def lines_fault(objects: Objects, changes: Iterable[Edit], claimed: Diff) -> str:
+    """Why `claimed` cannot be the size in lines of `changes`; empty where it can.
+
+    Which of several true diffs git picks is a matter of its heuristics. So the lines are held to
+    what all of them share: no side counts more lines than its files have, nor fewer than the other
+    side lacks, and the difference is that of the line counts. A file with a NUL counts none. With
+    other control characters in a file, which libgit2 may take for binary, only the upper bounds
+    hold.
+    """
+    sides = [_sides(objects, change) for change in changes]
+    old, new = sum(len(s[0]) for s in sides), sum(len(s[1]) for s in sides)
+    if claimed.added > new or claimed.removed > old:
+        return f"it counts +{claimed.added} -{claimed.removed} lines in files of {new} and {old}"
+    if any(doubtful for _, _, doubtful in sides):
+        return ""
+    if claimed.added - claimed.removed != new - old:
+        return f"+{claimed.added} -{claimed.removed} lines do not lead from {old} to {new}"
+    removed = sum((Counter(before) - Counter(after)).total() for before, after, _ in sides)
+    if claimed.removed < removed:
+        return f"at least {removed} lines are gone"
+    return ""
+
+
+def _sides(objects: Objects, change: Edit) -> tuple[list[bytes], list[bytes], bool]:
+    """The lines before and after, and whether libgit2 may see a binary file where git does not."""
+    contents = [content(objects, side) for side in (change.old, change.new)]
+    if any(b"\0" in data[:_SNIFFED] for data in contents):
+        return [], [], False
+    doubtful = any(d.startswith(_MARKS) or d[:_SNIFFED].translate(None, _TEXT) for d in contents)
+    return _lines(contents[0]), _lines(contents[1]), doubtful
+
+
+def _lines(data: bytes) -> list[bytes]:
+    parts = data.split(b"\n")
+    ended = [part + b"\n" for part in parts[:-1]]
+    return [*ended, parts[-1]] if parts[-1] else ended
+
+
+def content(objects: Objects, side: Entry | None) -> bytes:
+    """What one side of an edit holds; for a submodule, the line that git shows."""
+    if side is None:
+        return b""
+    if side.mode == GITLINK:
+        return b"Subproject commit " + side.oid.encode() + b"\n"
+    return objects.blob(side.oid)

@@ -1,0 +1,1 @@
+"""What is written in a commit message: records, their values, their text."""

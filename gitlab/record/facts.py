@@ -1,0 +1,168 @@
+"""The small values a record's trailers hold; each is one line of text and back."""
+
+import math
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Self
+
+from ..errors import RecordError
+
+Goal = Literal["minimize", "maximize"]
+METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.@/-]*")
+
+
+class Operator(StrEnum):
+    """How a child was made from its parents."""
+
+    DRAFT = "draft"
+    IMPROVE = "improve"
+    DEBUG = "debug"
+    MERGE = "merge"
+    ABLATE = "ablate"
+    REPLICATE = "replicate"
+
+
+class Status(StrEnum):
+    """How a trial ended. Only `ok` can rank."""
+
+    OK = "ok"
+    INVALID = "invalid"
+    DUPLICATE = "duplicate"
+    DENIED = "denied"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    OUTPUT = "output"
+    EVALUATOR = "evaluator"
+    METRIC = "metric"
+    GATE = "gate"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+
+class Verdict(StrEnum):
+    """What the judge made of a node's trials."""
+
+    KEEP = "keep"
+    DISCARD = "discard"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A finite measured number under a name: `val_error=0.0231`."""
+
+    name: str
+    value: float
+
+    def __post_init__(self) -> None:
+        if not METRIC_NAME.fullmatch(self.name):
+            raise RecordError(f"not a metric's name: {self.name!r}")
+        if not math.isfinite(self.value):
+            raise RecordError(f"{self.name} is {self.value}, and only finite numbers are recorded")
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value!r}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        name, _, value = text.partition("=")
+        return cls(name, float(value))
+
+
+class Signed(float):
+    """A difference; prints with its sign at full precision: `-0.0123`."""
+
+    def __str__(self) -> str:
+        return f"{float(self):+}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        return cls(text)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The standard deviation between trials of one candidate: `0.0041, 12 degrees of freedom`."""
+
+    sd: float
+    freedom: int
+    """How many replicates it rests on, beyond the first of each candidate."""
+
+    def __str__(self) -> str:
+        return f"{self.sd!r}, {self.freedom} degrees of freedom"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        sd, _, freedom = text.partition(", ")
+        return cls(float(sd), int(freedom.removesuffix(" degrees of freedom")))
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval, for people: `[-0.0049, -0.0012]`."""
+
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"[{self.low:.3g}, {self.high:.3g}]"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a node: `42.1` is node 42, first replicate. Replicates count from 1."""
+
+    node: int
+    replicate: int
+
+    def __str__(self) -> str:
+        return f"{self.node}.{self.replicate}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        node, _, replicate = text.partition(".")
+        return cls(int(node), int(replicate))
+
+
+@dataclass(frozen=True)
+class Diff:
+    """The size of a change in lines: `2 files, +12 -3`."""
+
+    files: int
+    added: int
+    removed: int
+
+    def __str__(self) -> str:
+        return f"{self.files} file{'' if self.files == 1 else 's'}, +{self.added} -{self.removed}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        match = re.fullmatch(r"(\d+) files?, \+(\d+) -(\d+)", text)
+        if match is None:
+            raise ValueError(text)
+        return cls(*map(int, match.groups()))
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """Change against the baseline, signed, and relative to its size: `-0.012 (-34.5%)`."""
+
+    change: Signed
+    percent: Signed | None
+
+    def __str__(self) -> str:
+        return str(self.change) if self.percent is None else f"{self.change} ({self.percent}%)"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        change, _, percent = text.partition(" ")
+        return cls(Signed(change), Signed(percent[1:-2]) if percent else None)
+
+    @classmethod
+    def between(cls, baseline: float, value: float) -> Self:
+        """From `baseline` to `value`; no percentage where the baseline is zero."""
+        change = value - baseline
+        percent = Signed(round(100 * change / abs(baseline), 2)) if baseline else None
+        return cls(Signed(change), percent)

@@ -1,0 +1,1 @@
+"""Publishing: what is pushed and fetched, by the git program."""

@@ -1,0 +1,131 @@
+"""A node: what its branch says of one candidate."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pygit2
+
+from ..record.facts import Metric, Status, Verdict
+from ..record.records import Action, Judge, Measure, Propose, Record
+
+
+@dataclass(frozen=True)
+class Node:
+    """A vertex of the search tree: what its branch says, oldest first."""
+
+    tip: pygit2.Oid
+    onto: pygit2.Oid
+    """The commit the node grew from: its parent node's, or trunk's for a baseline."""
+    proposed: pygit2.Oid
+    propose: Propose
+    trials: tuple[Measure, ...] = ()
+    judged: Judge | None = None
+    """Its last verdict."""
+    weighed: int = 0
+    """How many of the trials came before that verdict."""
+
+    def after(self, commit: pygit2.Oid, record: Record) -> "Node":
+        """The node once `commit`, which says `record`, is on its branch."""
+        trials, judged, weighed = self.trials, self.judged, self.weighed
+        if isinstance(record, Measure):
+            trials = (*trials, record)
+        elif isinstance(record, Judge):
+            judged, weighed = record, len(trials)
+        return Node(commit, self.onto, self.proposed, self.propose, trials, judged, weighed)
+
+    @property
+    def id(self) -> int:
+        """The node's number."""
+        return self.propose.node
+
+    @property
+    def parents(self) -> tuple[int, ...]:
+        """The nodes it was made from; none for a baseline."""
+        return self.propose.parent_node
+
+    @property
+    def action(self) -> Action:
+        """The node's state: what was done last.
+
+        Trials after a `keep` are further evidence on a winner and ask for nothing; after any other
+        verdict they ask for a new one.
+        """
+        if self.judged is not None and (self._is_kept or len(self.trials) == self.weighed):
+            return Action.JUDGE
+        return Action.MEASURE if self.trials else Action.PROPOSE
+
+    @property
+    def status(self) -> Status | None:
+        """How its last trial ended; None before the first has. What was kept has not failed."""
+        if self._is_kept:
+            return Status.OK
+        return self.trials[-1].status if self.trials else None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """What the judge said; None before that, and while it has new trials to weigh."""
+        return self.judged.verdict if self.judged and self.action is Action.JUDGE else None
+
+    @property
+    def reason(self) -> str:
+        """Why it stands where it stands, in a sentence."""
+        if self.status is not Status.OK and self.trials and self.trials[-1].reason:
+            return self.trials[-1].reason
+        return self.judged.reason if self.judged and self.verdict else ""
+
+    @property
+    def estimating(self) -> tuple[Measure, ...]:
+        """The trials that say how good the node is; none unless it is `ok`.
+
+        Of a kept node those after the verdict: the ones before selected it, and flatter it. Nothing
+        selects a baseline: those that its verdict rests on count.
+        """
+        if self.status is not Status.OK:
+            return ()
+        if not self._is_kept:
+            return _well(self.trials)
+        fresh = self.trials[self.weighed :] if self.parents else ()
+        return _well(fresh) or _well(self.trials[: self.weighed])
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The mean of every metric over the trials that say how good it is."""
+        return means(self.estimating)
+
+    def value(self, metric: str) -> float | None:
+        """The same of one metric; None where it has none."""
+        return mean(tuple(values_of(self.estimating, metric).values()))
+
+    @property
+    def _is_kept(self) -> bool:
+        return self.judged is not None and self.judged.verdict is Verdict.KEEP
+
+
+def values_of(trials: Sequence[Measure], metric: str) -> dict[int, float]:
+    """The value of `metric` in each replicate that ended well, in the order they were run."""
+    return {
+        trial.trial.replicate: m.value
+        for trial in _well(trials)
+        for m in trial.metric
+        if m.name == metric
+    }
+
+
+def means(trials: Sequence[Measure]) -> tuple[Metric, ...]:
+    """The mean of every metric over the trials that ended well, in the first one's order."""
+    well = _well(trials)
+    names = [metric.name for metric in well[0].metric] if well else []
+    found = {name: mean(tuple(values_of(well, name).values())) for name in names}
+    return tuple(Metric(name, value) for name, value in found.items() if value is not None)
+
+
+def mean(values: Sequence[float]) -> float | None:
+    """The mean, None of nothing; of equal values exactly theirs."""
+    if not values:
+        return None
+    return values[0] + math.fsum(value - values[0] for value in values) / len(values)
+
+
+def _well(trials: Sequence[Measure]) -> tuple[Measure, ...]:
+    return tuple(trial for trial in trials if trial.status is Status.OK)

@@ -1,0 +1,1 @@
+"""When a node is kept: noise, evidence, error budget."""

@@ -1,0 +1,1 @@
+"""What is expanded next."""

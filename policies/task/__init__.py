@@ -1,0 +1,1 @@
+"""`airesearch.yaml`: what its keys are and must be."""
