@@ -24,8 +24,7 @@ from typing import Any
 from ..gitlab.errors import AiresearchError, NothingToDo
 from .campaign import Campaign
 from .executors.local.process import end_with_parent
-from .executors.trial_semaphore import Turnstile
-from .loop import Step, get_ready, run
+from .loop import Step, run
 
 _ONE_AHEAD_OF = 4
 Show = Callable[[Campaign, Step], Any]
@@ -67,7 +66,8 @@ class _Crew:
 
     def __init__(self, campaign: Campaign, jobs: int, show: Show) -> None:
         context = multiprocessing.get_context("fork")
-        self._turnstile = campaign.turnstile = Turnstile(jobs)
+        assert campaign.places is not None, "workers share the places for trials"
+        self._places = campaign.places
         self.idle: list[Connection] = []
         self.busy: list[Connection] = []
         self.fault: Exception | None = None
@@ -75,7 +75,7 @@ class _Crew:
         self._processes: list[BaseProcess] = []
         mine: list[Connection] = []
         # What is known by now is known to all, and stays in memory that all share.
-        get_ready(campaign)
+        campaign.get_ready()
         gc.freeze()
         for _ in range(jobs + math.ceil(jobs / _ONE_AHEAD_OF)):
             ours, theirs = context.Pipe()
@@ -101,7 +101,7 @@ class _Crew:
             try:
                 kind, told = ready.recv()
             except (EOFError, OSError):
-                self._turnstile.open(1)  # its place, if it had one
+                self._places.open(1)  # its place, if it had one
                 kind, told = "fault", AiresearchError("a worker was killed", "run it again")
             if kind == "step":
                 self.idle.append(ready)
@@ -138,7 +138,7 @@ class _Crew:
             self._interrupt()
         for process in self._processes:
             process.join()
-        self._turnstile.close()
+        self._places.close()
         signal.signal(signal.SIGINT, before)
         if pressed:
             raise KeyboardInterrupt

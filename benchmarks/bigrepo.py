@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -59,7 +60,7 @@ def make_lab(folder: Path) -> Campaign:
     who = ["-c", "user.name=bench", "-c", "user.email=bench@example.org"]
     subprocess.run([*git, *who, "commit", "-qm", "Start"], check=True)
     campaign = Campaign(adopt(folder, None, os.environ).lab, os.environ)
-    campaign.team = (Agent("tuner", Noop()),)
+    campaign.now = replace(campaign.now, team=(Agent("tuner", Noop()),))
     return campaign
 
 

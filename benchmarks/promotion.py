@@ -410,19 +410,19 @@ def _lived(case: str, place: Path, writes: Sequence[dict[str, str]], trials: int
     campaign = Campaign(open_lab(place), dict(os.environ))
     for _ in run(campaign, trials, None):
         pass
-    campaign.refresh()
-    nodes = [node for node in campaign.tree.nodes.values() if node.parents]
-    metric = campaign.task.objective.metric
-    promoted = [campaign.tree.nodes[n] for n in sorted(campaign.tree.promoted) if n]
-    root = campaign.tree.root
+    campaign.look()
+    nodes = [node for node in campaign.now.tree.nodes.values() if node.parents]
+    metric = campaign.now.task.objective.metric
+    promoted = [campaign.now.tree.nodes[n] for n in sorted(campaign.now.tree.promoted) if n]
+    root = campaign.now.tree.root
     shown = [f"node {n.id} {metric} {n.value(metric):.4g}" for n in promoted]
     base = root.value(metric) if root is not None else math.nan
     return Lived(
         f"{case}, baseline {base:.4g}",
         len(nodes),
-        sum(len(node.trials) for node in campaign.tree.nodes.values()),
+        sum(len(node.trials) for node in campaign.now.tree.nodes.values()),
         ", ".join(shown) or "none",
-        str(campaign.noise),
+        str(campaign.now.noise),
     )
 
 

@@ -13,18 +13,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from airesearch.agents.audit.rules import open_place, verify
 from airesearch.agents.campaign import Campaign
 from airesearch.agents.setup.create_lab import adopt
-from airesearch.agents.step.judge import judge, promote, rule
+from airesearch.agents.step.judge import judge_and_promote
 from airesearch.agents.step.measure import measure
 from airesearch.agents.step.propose import propose_baseline
 from airesearch.agents.trials.outcome import Outcome
 from airesearch.agents.trials.runner import Job
-from airesearch.gitlab.record.facts import Metric, Operator, Status, Verdict
+from airesearch.gitlab.record.facts import Metric, Operator, Status
 from airesearch.gitlab.record.records import Propose
 from airesearch.gitlab.store.change import compare
 from airesearch.gitlab.store.refs import node_branch
@@ -71,8 +72,8 @@ def make_lab(folder: Path, nodes: int) -> None:
     who = ["-c", "user.name=bench", "-c", "user.email=bench@example.org"]
     subprocess.run([*git, *who, "commit", "-qm", "Start"], check=True)
     campaign = Campaign(adopt(folder, None, os.environ).lab, os.environ)
-    campaign.runner = Untried()  # type: ignore[assignment]
-    root = finish(campaign, propose_baseline(campaign, campaign.tree.next_id))
+    campaign.now = replace(campaign.now, runner=Untried())  # type: ignore[arg-type]
+    root = finish(campaign, propose_baseline(campaign.now, campaign.now.tree.next_id))
     for number in range(1, nodes):
         finish(campaign, grow(campaign, root, number))
 
@@ -91,25 +92,17 @@ def grow(campaign: Campaign, parent: Node, number: int) -> Node:
         diff=change.diff,
         diff_path=change.listed,
         candidate=str(lab.candidate(after)),
-        protocol=str(campaign.protocol),
+        protocol=str(campaign.now.protocol),
     )
-    check = campaign.permits["tuner"].check
+    check = campaign.now.permits["tuner"].check
     tip = lab.commit(node_branch(number), record, after, [parent.tip], check=check, new=True)
     return Node(tip, parent.tip, tip, record)
 
 
 def finish(campaign: Campaign, node: Node) -> Node:
     """Measure, judge and, where it was kept, promote a node."""
-    campaign.know(node)
-    node = measure(campaign, node, 1)
-    ruling = rule(campaign, node)
-    assert ruling is not None, "a single trial is trusted"
-    node = judge(campaign, node, ruling)
-    campaign.know(node)
-    if node.verdict is Verdict.KEEP:
-        promote(campaign, node)
-        campaign.refresh()
-    return node
+    measure(campaign.now, node, 1)
+    return judge_and_promote(campaign, node.id)[0]
 
 
 def audit_seconds(folder: Path) -> tuple[float, float, int]:

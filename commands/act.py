@@ -14,7 +14,8 @@ from typing import Any
 import click
 
 from ..agents.campaign import Campaign
-from ..agents.loop import Step, replicate, run, step
+from ..agents.executors.trial_semaphore import Turnstile
+from ..agents.loop import Step, run, step
 from ..agents.setup.create_lab import adopt, found_example
 from ..agents.setup.template import Settings
 from ..agents.workers import run_beside
@@ -57,7 +58,7 @@ def demo(trials: int) -> None:
     _show((_told(campaign, done) for done in run(campaign, trials, None)), trials)
     tree = load_tree(lab)
     click.echo()
-    lines(summary.best_lines(lab, tree, best_aim(campaign.task, tree, campaign.noise)))
+    lines(summary.best_lines(lab, tree, best_aim(campaign.now.task, tree, campaign.now.noise)))
     shown = shlex.quote(str(place))
     click.echo(f"\nLook at it with plain git, or with `airesearch -C {shown} log`:")
     click.echo(f"  git -C {shown} log --graph --oneline main")
@@ -179,7 +180,7 @@ def run_command(
       airesearch run --trials 20
       airesearch run --hours 8 --jobs 4
     """
-    campaign = _campaign(folder, publish)
+    campaign = _campaign(folder, publish, Turnstile(jobs) if jobs > 1 else None)
     told: Iterable[_Told]
     if jobs == 1:
         told = (_told(campaign, done) for done in run(campaign, trials, hours))
@@ -211,7 +212,7 @@ def replicate_command(folder: Path, node: int, trials: int, as_json: bool) -> No
     if not as_json:
         click.echo(rows.HEADER)
     for _ in range(trials):
-        done = replicate(campaign, node)
+        done = step(campaign, again=node)
         if as_json:
             click.echo(json.dumps(_step_facts(done)))
         else:
@@ -219,11 +220,11 @@ def replicate_command(folder: Path, node: int, trials: int, as_json: bool) -> No
     warn(campaign.lab.notices)
 
 
-def _campaign(folder: Path, publish: bool) -> Campaign:
+def _campaign(folder: Path, publish: bool, places: Turnstile | None = None) -> Campaign:
     lab = open_lab(folder)
     if publish:
         lab.wire = Wire(lab.repo)
-    return Campaign(lab, _variables())
+    return Campaign(lab, _variables(), places)
 
 
 def _variables() -> dict[str, str]:
@@ -260,7 +261,10 @@ class _Told:
 
 
 def _told(campaign: Campaign, done: Step) -> _Told:
-    metric, best = campaign.task.objective.metric, campaign.value(campaign.tree.incumbent)
+    metric, best = (
+        campaign.now.task.objective.metric,
+        campaign.now.value(campaign.now.tree.incumbent),
+    )
     live = "measuring" if best is None else f"best {metric} {rows.number(best)}"
     notices = tuple(campaign.lab.notices)
     campaign.lab.notices.clear()
@@ -290,11 +294,11 @@ def _print_step(campaign: Campaign, done: Step) -> None:
 
 def _row(campaign: Campaign, done: Step) -> str:
     """The node in full where the step began it or decided something, else the trial alone."""
-    node, metric = done.node, campaign.task.objective.metric
+    node, metric = done.node, campaign.now.task.objective.metric
     is_decided = node.verdict is not None and node.weighed == len(node.trials)
     if done.promoted or is_decided or len(node.trials) == 1:
         return rows.line(node, metric)
-    trials = campaign.tree.nodes[done.trial.node].trials
+    trials = campaign.now.tree.nodes[done.trial.node].trials
     return rows.further(node, done.trial, values_of(trials[-1:], metric).get(done.trial.replicate))
 
 

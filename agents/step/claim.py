@@ -1,86 +1,187 @@
-"""Who works on what: the leases a worker holds while a step lasts."""
+"""What a step is to do: the next trial that no other worker is at, and the id of a new node."""
 
-import secrets
-from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, count
 
-from ...gitlab.errors import NothingToDo
-from ...gitlab.lab.lab import Lab
-from ...gitlab.leases.lease import Held, claim, clock, held, leased, live, release
-from ...gitlab.leases.remote_lease import FarLeases
+from ...gitlab.errors import AiresearchError, NothingToDo
+from ...gitlab.record.facts import Status, Verdict
+from ...gitlab.tree.search_tree import Node
+from ...policies.budget import why_stop
+from ...policies.promotion.replication import ESTIMATE, next_fresh, next_turn
+from ..campaign import Campaign
+from ..executors.local.process import listening
+from ..snapshot import Snapshot
+from .judge import judge_and_promote, verdict_is_current
+from .leases import Busy, Leases
+from .propose import propose_baseline
+from .queue import is_waiting, waiting
 
-_WORKER = secrets.token_hex(8)
+_MOST_WORKERS = 1000
+_LATELY = 1000
+"""How far below the newest node an id is looked for that a killed worker left."""
+_PAUSE, _REMOTE_PAUSE = 0.05, 2.0
+"""Seconds between looks for work, where others are at all there is; the second at a remote."""
 
 
-class Busy(Exception):
-    """Other workers are at all that can be done now."""
+@dataclass(frozen=True)
+class Work:
+    """One trial to run, for the sake of the node `id`."""
+
+    now: Snapshot
+    id: int
+    node: Node | None
+    """None where it is to be proposed first."""
+    passed: tuple[int, ...]
+    """Lower ids that other workers have taken, and have no node for yet."""
+    incumbent: Node | None
+    """Who runs the trial, where the incumbent's side of a pair is due; else the node does."""
+    replicate: int
 
 
-class Claims:
-    """The nodes that this worker has taken; all are free again when it is closed.
+@contextmanager
+def claim(campaign: Campaign, again: int | None = None) -> Iterator[Work]:
+    """The next trial, or one more of the node `again`; its nodes are ours while this is open.
 
-    But for an id that was taken for a new node, where something ends the worker before the node is
-    there: that lease is left, as by a killed worker, and whoever is next fills the gap.
+    Waits where other workers are at all that can be done. Raises NothingToDo.
     """
+    while True:
+        try:
+            with Leases(campaign.lab) as leases:
+                if again is not None:
+                    yield _further_trial(campaign, leases, again)
+                else:
+                    yield _begun(campaign, leases) or _new(campaign, leases)
+                return
+        except Busy:
+            pause(campaign)
 
-    def __init__(self, lab: Lab) -> None:
-        self._repo = lab.repo
-        self._leases = ExitStack()
-        self._mine: dict[int, Held] = {}
-        self._unborn: int | None = None
-        self._far: FarLeases | None = None
-        if lab.wire is not None:
-            self._far = self._leases.enter_context(FarLeases(lab.wire, lab.notices.append))
 
-    def __enter__(self) -> Self:
-        return self
+def pause(campaign: Campaign) -> None:
+    """Wait a moment for other workers; Ctrl-C ends it."""
+    with listening():
+        time.sleep(_PAUSE if campaign.lab.wire is None else _REMOTE_PAUSE)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        is_cut_short = kind is not None and not issubclass(kind, (Busy, NothingToDo))
-        if is_cut_short and self._unborn is not None:
-            self._mine[self._unborn].leave()
-        self._unborn = None
-        self._mine.clear()
-        self._leases.close()
 
-    def take(self, node: int) -> bool:
-        """Whether the node is ours now; not where another worker is at it."""
-        return node in self._mine or self._take(node)
+def _begun(campaign: Campaign, leases: Leases) -> Work | None:
+    """The next trial of the oldest node that waits for one, and that no other worker is at.
 
-    def take_new(self, node: int) -> bool:
-        """The same for an id without a node, until it is `born`."""
-        if not self.take(node):
-            return False
-        self._unborn = node
+    What an ended worker measured is judged and promoted on the way: that needs no trial.
+    """
+    for begun in waiting(campaign.look()):
+        if not leases.take(begun.id):
+            continue
+        node, _ = judge_and_promote(campaign, begun.id)
+        now = campaign.now
+        if not is_waiting(now.tree, node):
+            continue
+        incumbent, done = now.tree.incumbent, [trial.trial.replicate for trial in node.trials]
+        if incumbent is None or verdict_is_current(now, node):
+            return Work(now, node.id, node, (), None, next_fresh(done))
+        if node.trials:
+            # What is begun must be able to end: a promotion takes a few trials more.
+            require_budget(campaign, leases, 1 + ESTIMATE)
+        others = [trial.trial.replicate for trial in incumbent.trials]
+        side, replicate = next_turn(done, others, now.task.is_timing)
+        if side == "candidate":
+            return Work(now, node.id, node, (), None, replicate)
+        if leases.take(incumbent.id):
+            return Work(now, node.id, node, (), incumbent, replicate)
+    return None
+
+
+def _new(campaign: Campaign, leases: Leases) -> Work:
+    """A new node's first trial. Raises NothingToDo, Busy."""
+    now = campaign.now
+    root = now.tree.root
+    if root is None:
+        # Nobody goes on before there is a baseline, and there is to be one only.
+        node_id = now.tree.next_id
+        if not leases.take(node_id):
+            raise Busy
+        return Work(now, node_id, propose_baseline(now, node_id), (), None, 1)
+    if root.verdict is None:
+        raise Busy
+    node_id, passed = _take_id(campaign, leases, root.id)
+    now = campaign.now
+    if now.tree.root is None or now.tree.root.verdict is None:
+        raise Busy  # a person changed the trunk meanwhile
+    incumbent = now.tree.incumbent
+    others = [] if incumbent is None else [trial.trial.replicate for trial in incumbent.trials]
+    # The incumbent's side of a pair follows the candidate's, which says first that it runs at all.
+    _, replicate = next_turn([], others, now.task.is_timing)
+    return Work(now, node_id, None, passed, None, replicate)
+
+
+def _further_trial(campaign: Campaign, leases: Leases, node_id: int) -> Work:
+    """One more trial of a node, on its next seed."""
+    now = campaign.look()
+    if not leases.take(node_id):
+        raise Busy
+    node = now.tree.get(node_id)
+    if node_id not in now.tree.rooted:
+        raise AiresearchError(
+            f"node {node_id} grew from an older commit of the trunk, under other rules",
+            "only nodes of the present base can be replicated: airesearch log",
+        )
+    if node.status is not Status.OK:
+        how = "was not measured yet" if node.status is None else f"is {node.status}: {node.reason}"
+        raise AiresearchError(
+            f"node {node_id} {how}",
+            f"only a trial that is ok has replicates: airesearch show {node_id}",
+        )
+    require_budget(campaign, leases, 1)
+    done = [trial.trial.replicate for trial in node.trials]
+    if node.verdict is Verdict.KEEP:
+        replicate = next_fresh(done)
+    else:
+        _, replicate = next_turn(done, done, now.task.is_timing)
+    return Work(campaign.now, node_id, node, (), None, replicate)
+
+
+def _take_id(campaign: Campaign, leases: Leases, root: int) -> tuple[int, tuple[int, ...]]:
+    """The next id, once the budget has room for its trial, and the lower ones without a node."""
+    tree = campaign.now.tree
+    # First the ids that a worker had taken and left without a node.
+    unused = tuple(tree.nodes.unused(max(tree.next_id - _LATELY, root + 1), tree.next_id))
+    left = sorted(leases.taken().intersection(unused)) if unused else []
+    passed: list[int] = []
+    for node_id in chain(left, count(tree.next_id)):
+        if leases.take(node_id):
+            break
+        passed.append(node_id)
+    if node_id in left:
+        require_budget(campaign, leases, 1)
+    else:
+        # Who gave a new id back might leave a gap below the nodes of those who came later. So it
+        # is held until there is room, and to wait for each other is for those with higher ids.
+        while not _fits(campaign, leases, 1, node_id):
+            pause(campaign)
+    return node_id, tuple(node for node in passed if node not in tree.nodes)
+
+
+def require_budget(campaign: Campaign, leases: Leases, more: int) -> None:
+    """Raises NothingToDo where `more` trials are too many, Busy where others' may make them so."""
+    if not _fits(campaign, leases, more, None):
+        raise Busy
+
+
+def _fits(campaign: Campaign, leases: Leases, more: int, new_id: int | None) -> bool:
+    """Whether the budget has room for `more` trials and one of each other worker.
+
+    Who is about to propose `new_id` leaves out those who took higher ids: they wait for it. Raises
+    NothingToDo where there is no room whatever the others do.
+    """
+    now = campaign.now
+    if reason := why_stop(now.task, now.tree, more):
+        raise NothingToDo(reason)
+    # To count the others takes a look at every lease, and is due near the end of a budget only.
+    if not why_stop(now.task, now.tree, more + _MOST_WORKERS):
         return True
-
-    def born(self) -> None:
-        """The node of the id that was taken last is there."""
-        self._unborn = None
-
-    def _take(self, node: int) -> bool:
-        now = clock(self._repo)
-        lease = claim(self._repo, node, _WORKER, now)
-        if lease is None:
-            return False
-        if self._far is not None and not self._far.take(lease, now):
-            release(self._repo, lease)
-            return False
-        self._mine[node] = self._leases.enter_context(held(self._repo, lease))
-        return True
-
-    def begun(self) -> frozenset[int]:
-        """The nodes that some worker has taken, alive or dead."""
-        return leased(self._repo)
-
-    def others(self) -> frozenset[int]:
-        """The nodes that other workers are at."""
-        now = clock(self._repo)
-        far = frozenset[int]() if self._far is None else self._far.live(now)
-        return (live(self._repo, now) | far).difference(self._mine)
+    others = leases.others()
+    now = campaign.look()  # after the count: what ended in between is in one of the two, or in both
+    if new_id is not None:
+        others = frozenset(node for node in others if node < new_id or node in now.tree.nodes)
+    return not why_stop(now.task, now.tree, more + len(others))

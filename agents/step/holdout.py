@@ -6,7 +6,7 @@ from ...gitlab.record.facts import Metric, Trial
 from ...gitlab.tree.search_tree import Node
 from ...policies.access.guard import Policy
 from ...policies.task.task import Objective
-from ..campaign import Campaign
+from ..snapshot import Snapshot as Campaign
 from ..trials.runner import Runner
 from .measure import job_of
 

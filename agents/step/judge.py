@@ -1,32 +1,66 @@
-"""The judge: a node's trials against the incumbent's, and the promotion that follows."""
+"""The judge: a node's trials against the incumbent's, and what follows from the verdict."""
 
-from ...gitlab.record.facts import Improvement, Metric, Verdict
-from ...gitlab.record.records import Judge, Promote
+from ...gitlab.errors import RefMoved
+from ...gitlab.record.facts import Status, Verdict
+from ...gitlab.record.records import Judge
 from ...gitlab.store.refs import node_branch
 from ...gitlab.tree.search_tree import Node, means
 from ...policies.access.guard import no_change_policy
 from ...policies.promotion.decide import Ruling, decide
 from ...policies.promotion.error_budget import share
-from ...policies.promotion.noise import estimate
 from ...policies.promotion.replication import ESTIMATE
 from ..campaign import Campaign
-from .holdout import look
+from ..snapshot import Snapshot
+from .leases import RACES, beaten
+from .promote import promote
+from .queue import is_waiting
 
 _NAME = "judge"
 
 
-def rule(campaign: Campaign, node: Node) -> Ruling | None:
+def judge_and_promote(campaign: Campaign, node_id: int) -> tuple[Node, bool]:
+    """The node with the verdict its trials allow, if any, and whether trunk was promoted to it."""
+    for _ in range(RACES):
+        now = campaign.look()
+        node = now.tree.nodes[node_id]
+        if not is_waiting(now.tree, node) or not node.trials:
+            return node, False
+        try:
+            if not verdict_is_current(now, node):
+                ruling = rule(now, node)
+                if ruling is None:
+                    return node, False
+                node = judge(now, node, ruling)
+            if node.verdict is not Verdict.KEEP or not is_estimated(now, node):
+                return node, False
+            promote(now, node)
+            return campaign.look().tree.nodes[node_id], True
+        except RefMoved:
+            continue
+    raise beaten()
+
+
+def verdict_is_current(now: Snapshot, node: Node) -> bool:
+    """Whether a kept node was judged against the incumbent that trunk has now."""
+    incumbent = None if now.tree.incumbent is None else now.tree.incumbent.id
+    if node.judged is None or node.verdict is not Verdict.KEEP:
+        return False
+    # A winner that fails on a fresh seed is judged again, and fails.
+    return node.judged.incumbent == incumbent and all(t.status is Status.OK for t in node.trials)
+
+
+def rule(now: Snapshot, node: Node) -> Ruling | None:
     """The ruling that the node's trials allow; None where they ask for another."""
-    tree, standard = campaign.tree, campaign.standard
+    tree, standard = now.tree, now.standard
     rival = None if tree.incumbent is None else tree.incumbent.trials
     error = share(tree, node, standard.confidence)
-    return decide(standard, node.trials, rival, campaign.noise, error)
+    return decide(standard, node.trials, rival, now.noise, error)
 
 
-def judge(campaign: Campaign, node: Node, ruling: Ruling) -> Node:
+def judge(now: Snapshot, node: Node, ruling: Ruling) -> Node:
     """The node with a verdict against the present incumbent on its branch."""
-    incumbent = campaign.tree.incumbent
-    is_blind = campaign.standard.is_single or ruling.verdict is Verdict.FAIL
+    incumbent = now.tree.incumbent
+    is_blind = now.standard.is_single or ruling.verdict is Verdict.FAIL
     record = Judge(
         agent=_NAME,
         subject=f"{ruling.verdict}, {ruling.reason}",
@@ -37,46 +71,18 @@ def judge(campaign: Campaign, node: Node, ruling: Ruling) -> Node:
         incumbent=None if incumbent is None else incumbent.id,
         delta=ruling.delta,
         evidence=ruling.evidence,
-        noise=None if is_blind else campaign.noise,
+        noise=None if is_blind else now.noise,
         error_spent=ruling.error_spent,
         reason=ruling.reason,
     )
-    tree = campaign.lab.tree_of(node.tip)
+    tree = now.lab.tree_of(node.tip)
     check = no_change_policy(_NAME).check
-    tip = campaign.lab.commit(node_branch(node.id), record, tree, [node.tip], check=check)
+    tip = now.lab.commit(node_branch(node.id), record, tree, [node.tip], check=check)
     return node.after(tip, record)
 
 
-def is_estimated(campaign: Campaign, node: Node) -> bool:
+def is_estimated(now: Snapshot, node: Node) -> bool:
     """Whether a kept node has enough trials that did not select it."""
-    if not node.parents or campaign.standard.is_single or not campaign.noise.sd:
+    if not node.parents or now.standard.is_single or not now.noise.sd:
         return True
     return len(node.trials) - node.weighed >= ESTIMATE
-
-
-def promote(campaign: Campaign, node: Node) -> None:
-    """Merge a kept node into the trunk: two parents, the node's tree object for object."""
-    objective, root = campaign.task.objective, campaign.tree.root
-    assert node.judged is not None, "only a kept node is promoted"
-    found = estimate(node.estimating, objective.metric, node.judged.noise)
-    assert found is not None, "only a measured node is kept"
-    start = None if root is None or root.id == node.id else campaign.value(root)
-    record = Promote(
-        agent=_NAME,
-        subject=f"promote node {node.id}, {objective.metric} {found.value:.6g}",
-        body=node.propose.subject,
-        node=node.id,
-        parent_node=node.parents,
-        metric=node.metrics,
-        evidence=str(found),
-        holdout=look(campaign, node),
-        baseline=None if start is None else Metric(objective.metric, start),
-        improvement=None if start is None else Improvement.between(start, found.value),
-    )
-    campaign.lab.commit(
-        campaign.lab.trunk,
-        record,
-        campaign.lab.tree_of(node.tip),
-        [campaign.tree.trunk, node.tip],
-        check=no_change_policy(_NAME).check,
-    )

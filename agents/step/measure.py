@@ -15,10 +15,10 @@ from ...gitlab.store.refs import node_branch
 from ...gitlab.store.trees import edit, read
 from ...gitlab.tree.search_tree import Node, SearchTree
 from ...policies.access.guard import FAILED, REFUSED, runner_policy
-from ..campaign import Campaign
 from ..executors.capacity import slots_for
 from ..executors.environment import find_command
 from ..executors.local.process import listening
+from ..snapshot import Snapshot as Campaign
 from ..trials.outcome import Outcome
 from ..trials.program_id import same_program
 from ..trials.runner import Job
@@ -55,8 +55,8 @@ def _run(campaign: Campaign, job: Job) -> Outcome:
     """The trial, once it is its turn and this machine has room for it."""
     slots = slots_for(campaign.lab, campaign.task)
     with ExitStack() as held:
-        if campaign.turnstile is not None:
-            held.enter_context(campaign.turnstile.passed())
+        if campaign.places is not None:
+            held.enter_context(campaign.places.passed())
         if slots is None:
             return campaign.runner.run(job)
         with listening():

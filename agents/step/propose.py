@@ -14,10 +14,10 @@ from ...gitlab.store.trees import Oid, edit, read
 from ...gitlab.tree.search_tree import Node, SearchTree
 from ...policies.access.guard import FAILED, REFUSED, Policy, no_change_policy, refusal_policy
 from ...policies.search.policies import Expansion
-from ..campaign import Campaign
 from ..proposers.base import Brief, History, Past, Proposal
 from ..proposers.registry import Agent
 from ..proposers.replies import forget
+from ..snapshot import Snapshot as Campaign
 from ..trials.program_id import program
 
 _PATCH_LIMIT = 1 << 16

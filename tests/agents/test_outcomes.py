@@ -187,8 +187,8 @@ def test_a_forged_program_answers_nothing(tmp_path: Path) -> None:
 def test_only_a_first_trial_is_answered_from_the_record(tmp_path: Path) -> None:
     folder = toy(tmp_path / "lab", [lr(0.5, subject="again")])
     campaign = Campaign(open_lab(folder), os.environ)
-    measure(campaign, campaign.tree.nodes[0], 2)
+    measure(campaign.now, campaign.now.tree.nodes[0], 2)
     assert airesearch(folder, "step").code == 0
-    campaign.refresh()
-    again = measure(campaign, campaign.tree.nodes[1], 2)
+    campaign.look()
+    again = measure(campaign.now, campaign.now.tree.nodes[1], 2)
     assert [trial.status for trial in again.trials] == ["duplicate", "ok"]

@@ -30,6 +30,7 @@ STEPS = 60
 """Of each of the workers."""
 WORKER = """
 import os, sys
+from dataclasses import replace
 from pathlib import Path
 from airesearch.agents.campaign import Campaign
 from airesearch.agents.loop import step
@@ -41,7 +42,7 @@ class Noop:
         desk.write("knob.txt", f"{brief.node}\\n".encode())
         return Proposal(f"knob {brief.node}")
 campaign = Campaign(open_lab(Path(sys.argv[1])), os.environ)
-campaign.team = (Agent("tuner", Noop()),)
+campaign.now = replace(campaign.now, team=(Agent("tuner", Noop()),))
 for _ in range(int(sys.argv[2])):
     step(campaign)
 """

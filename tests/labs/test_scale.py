@@ -295,12 +295,12 @@ def test_many_loose_refs_are_packed_on_the_way(tmp_path: Path) -> None:
     for number in range(1, 520):
         tip = writer.node(number, 0)
         writer.repo.references.create(f"refs/heads/{node_branch(number)}", tip)
-    campaign.refresh()
-    assert list(campaign.tree.nodes) == list(range(520))
-    assert campaign.tree.loose_refs == 0
+    campaign.look()
+    assert list(campaign.now.tree.nodes) == list(range(520))
+    assert campaign.now.tree.loose_refs == 0
     assert len(list((folder / ".git" / "refs" / "heads").rglob("*"))) < 10
     writer.repo.references.create("refs/heads/node/000007", writer.tips[8], force=True)
-    campaign.refresh()
-    assert 7 not in campaign.tree.nodes
-    assert set(campaign.tree.broken) == {7}
+    campaign.look()
+    assert 7 not in campaign.now.tree.nodes
+    assert set(campaign.now.tree.broken) == {7}
     assert git(folder, "rev-parse", "node/000519").strip() == str(writer.tips[519])

@@ -10,9 +10,10 @@ from typing import Any
 
 import pygit2
 import pytest
+from airesearch.agents import loop
 from airesearch.agents.campaign import Campaign
 from airesearch.agents.loop import step
-from airesearch.agents.step import select as grow
+from airesearch.agents.step import claim as claims
 from airesearch.gitlab.errors import NothingToDo
 from airesearch.gitlab.lab.lab import open_lab
 from airesearch.gitlab.leases.lease import claim, clock, live, release
@@ -74,7 +75,7 @@ def test_a_higher_id_waits_for_the_lower_one(campaign: Campaign) -> None:
         raise KeyboardInterrupt
 
     with another_at(campaign, 2), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grow, "pause", late)
+        patch.setattr(claims, "pause", late)
         with pytest.raises(KeyboardInterrupt):
             step(campaign)
     assert 3 in leased(campaign), "who was cut short while it waited leaves its id marked"
@@ -88,7 +89,7 @@ def test_an_id_is_not_lost_with_its_worker(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(grow, "propose", fails)
+        patch.setattr(loop, "propose", fails)
         with pytest.raises(error):
             step(campaign)
     assert leased(campaign) == {2}

@@ -1,0 +1,39 @@
+"""The promotion: a kept node merged into the trunk."""
+
+from ...gitlab.record.facts import Improvement, Metric
+from ...gitlab.record.records import Promote
+from ...gitlab.tree.search_tree import Node
+from ...policies.access.guard import no_change_policy
+from ...policies.promotion.noise import estimate
+from ..snapshot import Snapshot
+from .holdout import look
+
+_NAME = "judge"
+
+
+def promote(now: Snapshot, node: Node) -> None:
+    """Merge a kept node into the trunk: two parents, the node's tree object for object."""
+    objective, root = now.task.objective, now.tree.root
+    assert node.judged is not None, "only a kept node is promoted"
+    found = estimate(node.estimating, objective.metric, node.judged.noise)
+    assert found is not None, "only a measured node is kept"
+    start = None if root is None or root.id == node.id else now.value(root)
+    record = Promote(
+        agent=_NAME,
+        subject=f"promote node {node.id}, {objective.metric} {found.value:.6g}",
+        body=node.propose.subject,
+        node=node.id,
+        parent_node=node.parents,
+        metric=node.metrics,
+        evidence=str(found),
+        holdout=look(now, node),
+        baseline=None if start is None else Metric(objective.metric, start),
+        improvement=None if start is None else Improvement.between(start, found.value),
+    )
+    now.lab.commit(
+        now.lab.trunk,
+        record,
+        now.lab.tree_of(node.tip),
+        [now.tree.trunk, node.tip],
+        check=no_change_policy(_NAME).check,
+    )
