@@ -1,7 +1,7 @@
 """What happens in a lab, told as it happens: one stream a process, as logs are.
 
-An event is a verb and a moment of it, as `measure: committed`, and the node it is about. Listeners
-are called where it happens, before what comes next.
+An event is a verb and a moment of it, as `measure: ref moved`, and the node it is about, if one.
+Listeners are called where it happens, before what comes next.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ class Event:
     """A moment of a verb."""
 
     what: str
-    node: int
+    node: int | None
 
 
 Listener = Callable[[Event], object]
@@ -25,7 +25,7 @@ def subscribe(listener: Listener) -> None:
     _listeners.append(listener)
 
 
-def emit(what: str, node: int) -> None:
+def emit(what: str, node: int | None = None) -> None:
     """Tell of an event."""
     for listener in _listeners:
         listener(Event(what, node))

@@ -8,7 +8,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from ...gitlab.record.facts import Status, Trial
+from ...gitlab.events import emit
+from ...gitlab.record.facts import Status, Trial, Verdict
 from ...gitlab.record.records import Measure
 from ...gitlab.store.change import compare
 from ...gitlab.store.refs import node_branch
@@ -32,6 +33,8 @@ def measure(campaign: Campaign, node: Node, replicate: int) -> Node:
     """The node with a trial on the seed of `replicate` recorded on its branch."""
     trial = Trial(node.id, replicate)
     seed = campaign.seed(trial.replicate)
+    purpose = "estimate" if node.parents and node.verdict is Verdict.KEEP else "measure"
+    emit(f"{purpose}: before the trial", node.id)
     outcome = _without_running(campaign, node, seed) or _run(
         campaign, job_of(campaign, node, trial, seed)
     )
@@ -48,6 +51,7 @@ def measure(campaign: Campaign, node: Node, replicate: int) -> Node:
     )
     check = runner_policy().check
     tip = campaign.lab.commit(node_branch(node.id), record, tree, [node.tip], check=check)
+    emit(f"{purpose}: after the trial", node.id)
     return node.after(tip, record)
 
 

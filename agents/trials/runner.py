@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from ...gitlab.events import emit
 from ...gitlab.lab.lab import Lab
 from ...gitlab.record.facts import Status
 from ...gitlab.store.trees import EMPTY, Oid, differences, read
@@ -110,6 +111,7 @@ class Runner:
     def _score(self, job: Job, ran: Ran, work: Laid, folder: Path) -> dict[str, float]:
         objective = self._task.objective
         if self._task.evaluate is not None:
+            emit("measure: candidate ended")
             return self._evaluate(job, work, folder)
         if objective.pattern is None:
             return {}

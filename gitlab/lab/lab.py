@@ -13,6 +13,7 @@ import pygit2
 from pygit2.enums import FileMode, RepositoryOpenFlag
 
 from ..errors import AiresearchError, Denied, RefMoved
+from ..events import emit
 from ..record.records import Record
 from ..remote.behind import lagging
 from ..remote.publish import Wire
@@ -106,10 +107,13 @@ class Lab:
         The branch must stand at the first parent, or not exist where it is `new`. Raises Denied
         with every reason, or RefMoved when another worker was first; nothing moves then.
         """
+        emit(f"{record.action}: before commit", record.node)
         self._must_pass(check, compare(self.repo, self.tree_of(parents[-1]), tree))
         author = pygit2.Signature(record.agent, f"{record.agent}@airesearch")
         oid = self.repo.create_commit(None, author, self._committer(), str(record), tree, parents)
+        emit(f"{record.action}: object written", record.node)
         self._move(branch, None if new else parents[0], oid, record.subject)
+        emit(f"{record.action}: ref moved", record.node)
         return oid
 
     def plain_commit(

@@ -29,6 +29,7 @@ from pathlib import Path
 import pygit2
 
 from ..errors import AiresearchError, RefMoved
+from ..events import emit
 from ..store.refs import UNREADABLE, common_folder, names_below, remove_ref, swap_ref, target
 from ..store.trees import Oid, Repository
 from .revived_refs import LetGo
@@ -90,7 +91,10 @@ def claim(repo: Repository, node: int, worker: str, now: float) -> Lease | None:
         with suppress(RefMoved):
             remove_ref(repo, lease_ref(node), old)
         old = None
-    return _grant(repo, node, worker, old, now)
+    emit("claim: before the lease", node)
+    granted = _grant(repo, node, worker, old, now)
+    emit("claim: after the lease", node)
+    return granted
 
 
 def is_held(repo: Repository, blob: Oid, now: float, worker: str = "") -> bool:
@@ -111,10 +115,12 @@ def renew(repo: Repository, lease: Lease, now: float) -> Lease | None:
 
 def release(repo: Repository, lease: Lease) -> None:
     """Let go of the node; nothing happens where the lease was lost."""
+    emit("release: before", lease.node)
     ref = lease_ref(lease.node)
     with suppress(RefMoved):
         remove_ref(repo, ref, lease.blob)
     _LET_GO.add(repo, ref, lease.blob)
+    emit("release: after", lease.node)
 
 
 def leased(repo: Repository, folder: str = FOLDER) -> frozenset[int]:

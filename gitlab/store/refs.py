@@ -13,6 +13,7 @@ import pygit2
 from pygit2.enums import ReferenceType
 
 from ..errors import RefMoved
+from ..events import emit
 from ..isolated import GIT, NOWHERE
 from .file_lock import turn
 from .ref_file import in_the_way, locked
@@ -89,6 +90,7 @@ def swap(
     home = common_folder(repo)
     with locked(home, ref) as mine:
         here = _expect(repo, branch, old)
+        emit("commit: ref locked")
         if here is None:
             _require_place(repo, ref)
         mine.write(new, synced=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from bad_labs import copied
 from chaos_tally import FULL, Tally
-from hurt_worker import AT_CALLS, AT_COMMITS, IN_ESTIMATES
+from hurt_worker import IN_CALLS, IN_COMMITS, IN_ESTIMATES
 from lives import Life
 from worn_labs import (
     actions,
@@ -30,7 +30,7 @@ IN_PROGRAMS = {
     "measure: trial running": "candidate",
     "measure: evaluator running": "evaluator",
 }
-IN_STEPS = sorted([*AT_CALLS, *AT_COMMITS, *IN_PROGRAMS])
+IN_STEPS = sorted([*IN_CALLS, *IN_COMMITS, *IN_PROGRAMS])
 FEW = [
     "claim: after the lease", "propose: reply kept", "measure: object written",
     "judge: before commit", "promote: object written", "commit: ref locked",
@@ -127,7 +127,7 @@ def test_killed_at_one_stage(
 @pytest.mark.parametrize("jobs", ["1", "2"] if FULL else ["2"])
 def test_halted_for_longer_than_a_lease(tmp_path: Path, tally: Tally, jobs: str) -> None:
     """Others take the work over; who goes on then does no harm, and does something else."""
-    stages = sorted({*AT_CALLS, *AT_COMMITS}) if FULL else FEW
+    stages = sorted({*IN_CALLS, *IN_COMMITS}) if FULL else FEW
     gains = [float(gain) for gain in range(1, 4 * len(stages))]
     folder = begun(commanded(tmp_path / "start", gains), tmp_path / "lab")
     for stage in stages:

@@ -18,6 +18,7 @@ from typing import ClassVar
 from ....gitlab.desk.collect import Absorbed, Bounds, absorb
 from ....gitlab.desk.desk import Desk
 from ....gitlab.desk.export import RESERVED, Laid, lay_out_desk
+from ....gitlab.events import emit
 from ....gitlab.record.text import one_line, quote_path
 from ....gitlab.store.refs import common_folder
 from ....gitlab.store.trees import Repository
@@ -81,7 +82,10 @@ class Command:
             if ran.stopped:
                 raise AgentFailed(f"{self.command}: {ran.reason}")
             reply = Reply(self.agent, brief.parent, brief.operator, laid, ran.code or 0, ran.log)
-            return keep(self.desks.parent, brief.node, reply)
+            emit("propose: agent ended", brief.node)
+            kept = keep(self.desks.parent, brief.node, reply)
+            emit("propose: reply kept", brief.node)
+            return kept
 
     def _start(self, laid: Laid, text: str, seed: int) -> Ran:
         own = laid.folder / RESERVED
