@@ -26,7 +26,7 @@ from .campaign import Campaign
 from .executors.local.process import end_with_parent
 from .loop import Step, run
 
-_ONE_AHEAD_OF = 4
+_TRIALS_A_SPARE_WORKER = 4
 Show = Callable[[Campaign, Step], Any]
 """What is told of a step; it is made where the step was taken, and must pickle."""
 
@@ -40,29 +40,29 @@ def run_beside(
     the step they are at first.
     """
     end = None if hours is None else time.monotonic() + hours * 3600
-    crew = _Crew(campaign, jobs, show)
+    pool = _WorkerPool(campaign, jobs, show)
     given = done = 0
     try:
         while True:
             may_start = end is None or time.monotonic() < end
-            while may_start and crew.idle and (trials is None or given < trials):
-                crew.give()
+            while may_start and pool.idle and (trials is None or given < trials):
+                pool.dispatch()
                 given += 1
-            if not crew.busy:
+            if not pool.busy:
                 break
-            for shown in crew.hear():
+            for shown in pool.receive():
                 done += 1
                 yield shown
     finally:
-        crew.close()
-    if crew.fault is not None:
-        raise crew.fault
-    if not done and crew.nothing:
-        raise NothingToDo(crew.nothing)
+        pool.close()
+    if pool.fault is not None:
+        raise pool.fault
+    if not done and pool.nothing:
+        raise NothingToDo(pool.nothing)
 
 
-class _Crew:
-    """The workers, each idle, busy or gone."""
+class _WorkerPool:
+    """The workers of one command, each idle, busy or gone."""
 
     def __init__(self, campaign: Campaign, jobs: int, show: Show) -> None:
         context = multiprocessing.get_context("fork")
@@ -77,7 +77,7 @@ class _Crew:
         # What is known by now is known to all, and stays in memory that all share.
         campaign.get_ready()
         gc.freeze()
-        for _ in range(jobs + math.ceil(jobs / _ONE_AHEAD_OF)):
+        for _ in range(jobs + math.ceil(jobs / _TRIALS_A_SPARE_WORKER)):
             ours, theirs = context.Pipe()
             mine.append(ours)
             process = context.Process(target=_work, args=(theirs, tuple(mine), campaign, show))
@@ -86,14 +86,14 @@ class _Crew:
             self._processes.append(process)
             self.idle.append(ours)
 
-    def give(self) -> None:
+    def dispatch(self) -> None:
         """Tell an idle worker to take a step."""
         worker = self.idle.pop()
         with suppress(BrokenPipeError):  # its end is heard of below
             worker.send(True)
         self.busy.append(worker)
 
-    def hear(self) -> Iterator[Any]:
+    def receive(self) -> Iterator[Any]:
         """Wait for workers, and say what they did."""
         for ready in wait(self.busy):
             assert isinstance(ready, Connection), "workers are heard through pipes"
@@ -127,12 +127,12 @@ class _Crew:
         """
         pressed = bool(self.busy)
 
-        def press(number: int, frame: FrameType | None) -> None:
+        def on_sigint(number: int, frame: FrameType | None) -> None:
             nonlocal pressed
             pressed = True
             self._interrupt()
 
-        before = signal.signal(signal.SIGINT, press)
+        before = signal.signal(signal.SIGINT, on_sigint)
         self._dismiss()
         if pressed:
             self._interrupt()
@@ -160,11 +160,11 @@ def _work(boss: Connection, others: tuple[Connection, ...], campaign: Campaign, 
     with suppress(KeyboardInterrupt):
         with suppress(BrokenPipeError, EOFError, KeyboardInterrupt):
             boss.send(_steps(boss, campaign, show))
-        _be_deaf()
-    _be_deaf()  # where one more came in between
+        _ignore_sigint()
+    _ignore_sigint()  # where one more came in between
 
 
-def _be_deaf() -> None:
+def _ignore_sigint() -> None:
     """All is done and said: no further Ctrl-C is to show as a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
