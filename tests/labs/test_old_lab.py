@@ -1,7 +1,8 @@
 """A lab that an older release made: it reads as it did then, and goes on as it would have then.
 
-`old_lab.bundle` is such a lab, with promotions, failures of most kinds and a node that waits for its
-second trial; `old_lab.json` is what that release said of it, and of where it came to in the end.
+`old_lab.bundle` is such a lab, with promotions, failures of most kinds and a node that waits for
+its second trial; `old_lab.json` is what that release said of it, and of where it came to in the
+end.
 """
 
 import json
