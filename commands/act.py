@@ -29,8 +29,6 @@ from .say import STYLES, as_json, lines, paint, print_json, warn
 from .views import rows, summary
 from .views.progress import live_line
 
-_DEMO_TRIALS = 60
-
 
 class _Hours(click.FloatRange):
     """Hours above zero; click itself lets `nan` through."""
@@ -43,13 +41,22 @@ class _Hours(click.FloatRange):
 
 
 @click.command()
-@click.option("--trials", type=click.IntRange(min=1), default=_DEMO_TRIALS, show_default=True)
+@click.option(
+    "--trials",
+    type=click.IntRange(min=1),
+    default=60,
+    show_default=True,
+    help="Stop after so many trials.",
+)
 def demo(trials: int) -> None:
-    """See it work: a lab in a temporary folder, real trials, no key, no network.
+    """See it work: real trials in a temporary folder.
+
+    It takes no key and no network, and about a minute.
 
     \b
-    Example:
+    Examples:
       airesearch demo
+      airesearch demo --trials 20
     """
     place = Path(tempfile.mkdtemp(prefix="airesearch-demo-")) / "digits"
     lab = found_example("digits", place, _variables())
@@ -93,6 +100,7 @@ def init(folder: Path, /, path: Path | None, example: str | None, **flags: Any) 
     \b
     Examples:
       airesearch init --example digits
+      airesearch init
       airesearch init --metric val_error --candidate 'python train.py' \\
           --evaluate 'python evaluate.py' --output predictions.npy --editable train.py
     """
@@ -136,8 +144,9 @@ _publish = click.option(
 def step_command(folder: Path, publish: bool, as_json: bool) -> None:
     """Run one trial: propose, measure, judge, promote. For CI.
 
-    \b
     Exit code 3 says that nothing is left to do: budget spent or target reached.
+
+    \b
     Examples:
       airesearch step --json
       airesearch step --publish
@@ -169,12 +178,13 @@ def step_command(folder: Path, publish: bool, as_json: bool) -> None:
 def run_command(
     folder: Path, trials: int | None, hours: float | None, jobs: int, publish: bool, as_json: bool
 ) -> None:
-    """Run trials until the budget is spent, the target reached, or Ctrl-C.
+    """Run trials until budget, target or Ctrl-C end it.
 
-    \b
     Whatever stops it, the next run goes on where it stopped. Run it twice, here or on another
     machine that shares the folder, and it goes faster. One Ctrl-C ends the trials that run and
     records the rest; a second one stops at once, and nothing is lost either.
+
+    \b
     Examples:
       airesearch run
       airesearch run --trials 20
@@ -197,15 +207,19 @@ def run_command(
 
 @click.command("replicate")
 @node_argument
-@click.option("--trials", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option(
+    "--trials", type=click.IntRange(min=1), default=1, show_default=True, help="How often."
+)
 @as_json
 @click.pass_obj
 def replicate_command(folder: Path, node: int, trials: int, as_json: bool) -> None:
     """Run NODE again on its next seeds, for more evidence on it.
 
-    \b
     A node that was discarded is judged anew, and is promoted if the evidence suffices then.
-    Example:
+
+    \b
+    Examples:
+      airesearch replicate 12
       airesearch replicate 12 --trials 3
     """
     campaign = _campaign(folder, publish=False)

@@ -19,10 +19,15 @@ _COLORS = {"ok": "green", "warn": "yellow", "mend": "red"}
 @as_json
 @click.pass_context
 def doctor_command(context: click.Context, as_json: bool) -> None:
-    """Say what is missing here, and the command that mends it; install the lab's git hook.
+    """Say what is missing here, and the command that mends it.
+
+    It installs the lab's git hook where there is none. Exit code: 0 where nothing must be mended,
+    else 1; a warning is yours to judge.
 
     \b
-    Exit code: 0 where nothing must be mended, else 1. A warning is yours to judge.
+    Examples:
+      airesearch doctor
+      airesearch doctor --json
     """
     lab = _lab(context.obj)
     found = [*examine(lab, os.environ), *([] if lab is None else [_hook(lab)])]

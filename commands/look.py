@@ -89,7 +89,13 @@ def best_aim(task: Task, tree: SearchTree, noise: Noise | None) -> summary.Aim:
 @as_json
 @click.pass_obj
 def status_command(folder: Path, as_json: bool) -> None:
-    """Show the lab at a glance: task, nodes, the best, what is spent."""
+    """Show the lab at a glance: task, nodes, the best, what is spent.
+
+    \b
+    Examples:
+      airesearch status
+      airesearch status --json
+    """
     view = View(folder)
     used, budget = spent(view.tree), view.task.budget
     facts: dict[str, Any] = {
@@ -118,7 +124,14 @@ def status_command(folder: Path, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def log_command(folder: Path, count: int | None, as_json: bool) -> None:
-    """List the nodes, newest first, with outcome and reason."""
+    """List the nodes, newest first, with outcome and reason.
+
+    \b
+    Examples:
+      airesearch log
+      airesearch log -n 10
+      airesearch log --json
+    """
     view = View(folder)
     nodes = islice(view.tree.nodes.stream(newest_first=True), count)
     if as_json:
@@ -134,7 +147,13 @@ def log_command(folder: Path, count: int | None, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def tree_command(folder: Path, as_json: bool) -> None:
-    """Draw the search tree."""
+    """Draw the search tree.
+
+    \b
+    Examples:
+      airesearch tree
+      airesearch tree --json
+    """
     view = View(folder)
     if as_json:
         print_rows(map(rows.facts, view.tree.nodes.stream()))
@@ -148,7 +167,13 @@ def tree_command(folder: Path, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def show_command(folder: Path, node: int, as_json: bool) -> None:
-    """Show one node: what was tried, how it went, its change, its log."""
+    """Show one node: what was tried, how it went, change and log.
+
+    \b
+    Examples:
+      airesearch show 12
+      airesearch show 12 --json
+    """
     view = View(folder)
     if as_json:
         print_json(show.show_facts(view.lab, view.tree, node, view.distance))
@@ -162,7 +187,13 @@ def show_command(folder: Path, node: int, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def diff_command(folder: Path, one: int, other: int, as_json: bool) -> None:
-    """Show the patch from node A's candidate to node B's, and both results."""
+    """Show the patch from node A to node B, and both results.
+
+    \b
+    Examples:
+      airesearch diff 0 12
+      airesearch diff 0 12 --json
+    """
     view = View(folder)
     pair = (view.tree.get(one), view.tree.get(other))
     patch = show.diff(view.lab, *pair)
@@ -179,7 +210,13 @@ def diff_command(folder: Path, one: int, other: int, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def best_command(folder: Path, as_json: bool) -> None:
-    """Show the best node, and how to get its files with plain git."""
+    """Show the best node, and how to get its files with plain git.
+
+    \b
+    Examples:
+      airesearch best
+      airesearch best --json
+    """
     view = View(folder)
     if as_json:
         print_json(summary.best_facts(view.tree, view.aim))
@@ -192,7 +229,13 @@ def best_command(folder: Path, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def lineage_command(folder: Path, node: int, as_json: bool) -> None:
-    """Show the path from the baseline to NODE, with what was tried beside it."""
+    """Show the way from the baseline to NODE, and what it passed by.
+
+    \b
+    Examples:
+      airesearch lineage 12
+      airesearch lineage 12 --json
+    """
     view = View(folder)
     path = view.tree.lineage(node)
     if as_json:

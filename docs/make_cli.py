@@ -1,31 +1,32 @@
-"""Write docs/cli.md from the commands' own help: python docs/make_cli.py"""
+"""Write docs/cli.md from what `airesearch COMMAND --help` prints: python docs/make_cli.py"""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
-import click
-from airesearch.cli import cli
+from airesearch.cli import COMMANDS
 
 PAGE = Path(__file__).parent / "cli.md"
 
 
 def page() -> str:
-    """The page as it should be."""
-    parts = [
-        "# The command line\n",
-        "Made by `python docs/make_cli.py`.\n",
-        _help(cli, "airesearch"),
-    ]
-    context = click.Context(cli)
-    for name in cli.list_commands(context):
-        command = cli.get_command(context, name)
-        assert command is not None
-        parts.append(_help(command, f"airesearch {name}"))
-    return "\n".join(parts)
+    """The page as it should be: each command's help on a terminal of 80 columns."""
+    commands = [(), *((name,) for name in COMMANDS), ("hook", "install")]
+    return "\n".join(
+        ["# The command line\n", "Made by `python docs/make_cli.py`.\n", *map(_section, commands)]
+    )
 
 
-def _help(command: click.Command, name: str) -> str:
-    context = click.Context(command, info_name=name, max_content_width=80, terminal_width=80)
-    return f"## {name}\n\n```\n{command.get_help(context)}\n```\n"
+def _section(words: tuple[str, ...]) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "airesearch", *words, "--help"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "80"},
+        check=True,
+    )
+    return f"## {' '.join(('airesearch', *words))}\n\n```\n{done.stdout}```\n"
 
 
 if __name__ == "__main__":

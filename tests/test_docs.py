@@ -1,30 +1,52 @@
-"""The pages are true: every command in the README runs, and docs/cli.md is today's help."""
+"""The pages are true: what they say to type runs, and what they quote or list is what there is."""
 
+import ast
 import importlib.util
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 
+import click
 import pytest
-from toys import git
+from airesearch.cli import COMMANDS, cli
+from airesearch.policies.task.task import parse_task
+from toys import airesearch, repository
 
 ROOT = Path(__file__).parent.parent
+ROOMS = ("commands", "agents", "policies", "gitlab", "examples")
 README = (ROOT / "README.md").read_text()
 INSTALLS = ("pip install", "bin/airesearch", "bin/pytest")
+# A small project of the reader's own, as the pages speak of one.
+TRAIN = 'import json\nLR = 0.3\njson.dump([LR], open("model.json", "w"))\n'
+EVALUATE = """\
+import json, os
+loss = abs(json.load(open("model.json"))[0] - 0.02)
+json.dump({"val_loss": loss}, open(os.environ["AIRESEARCH_METRICS"], "w"))
+"""
 
 
 def consoles() -> list[str]:
     """The console blocks of the README, in order."""
-    return re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+    return fenced(README, "console")
 
 
 def commands(block: str) -> list[str]:
     """The lines a reader types; one that ends in a backslash goes on."""
     joined = block.replace("\\\n", " ")
     return [line[2:] for line in joined.splitlines() if line.startswith("$ ")]
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / f"{name}.md").read_text()
+
+
+def fenced(text: str, language: str) -> list[str]:
+    """The blocks of a page in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
 def make_cli() -> ModuleType:
@@ -37,7 +59,59 @@ def make_cli() -> ModuleType:
 
 
 def test_the_cli_page_is_today_s_help() -> None:
-    assert (ROOT / "docs" / "cli.md").read_text() == make_cli().page()
+    assert page("cli") == make_cli().page()
+
+
+def test_each_help_has_examples_that_the_command_takes() -> None:
+    sections = re.findall(r"^## airesearch (\S+)\n(.*?)(?=^## |\Z)", page("cli"), re.S | re.M)
+    assert [name for name, _ in sections] == list(COMMANDS)
+    for name, text in sections:
+        examples = re.findall(rf"^    airesearch {name}\b(.*)", text.replace("\\\n", ""), re.M)
+        assert examples, name
+        command = cli.get_command(click.Context(cli), name)
+        assert command is not None
+        for words in examples:
+            command.make_context(name, shlex.split(words))
+
+
+def test_the_map_lists_every_package_with_its_purpose() -> None:
+    listed = re.findall(r"^\| `(\S+)/` \| (.*) \|$", page("map"), re.M)
+    inits = [path for room in ROOMS for path in sorted((ROOT / room).rglob("__init__.py"))]
+    purposes = [ast.get_docstring(ast.parse(path.read_bytes())) or "" for path in inits]
+    assert listed == [
+        (path.parent.relative_to(ROOT).as_posix(), purpose.partition("\n")[0])
+        for path, purpose in zip(inits, purposes, strict=True)
+    ]
+
+
+def test_the_map_quotes_the_step() -> None:
+    (quoted,) = fenced(page("map"), "python")
+    assert quoted in (ROOT / "agents" / "loop.py").read_text()
+
+
+def test_the_picture_of_the_map_shows_folders_that_are_there() -> None:
+    picture = page("map").partition("Imports go down")[0]
+    folders = set(re.findall(r"(\w+)/", picture)) - {"refs", "node", "airesearch", "lease"}
+    packages = {path.parent.name for room in ROOMS for path in (ROOT / room).rglob("__init__.py")}
+    assert folders <= packages
+    assert len(folders) > 15
+
+
+def test_the_agents_page_works_as_written(tmp_path: Path) -> None:
+    task, others = fenced(page("agents"), "yaml")
+    (agent,) = fenced(page("agents"), "python")
+    (typed,) = fenced(page("agents"), "console")
+    parse_task(task)
+    without_team = task.partition("team:")[0]
+    known = parse_task(without_team + others).team.values()
+    assert all(member.command and "{brief}" in member.command for member in known)
+    files = {"airesearch.yaml": task, "agent.py": agent, "evaluate.py": EVALUATE, "train.py": TRAIN}
+    lab = repository(tmp_path / "lab", files)
+    for line in commands(typed):
+        said = airesearch(lab, *shlex.split(line)[1:])
+        assert said.code == 0, said.err
+    assert "node 1  keep  Lower the learning rate" in said.out
+    assert "The loss jumps from step to step." in said.out
 
 
 def test_ci_runs_the_readme_s_own_installs() -> None:
@@ -52,19 +126,7 @@ def test_ci_runs_the_readme_s_own_installs() -> None:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An empty folder with a small project of the reader's own beside it."""
     folder = tmp_path_factory.mktemp("reader")
-    own = folder / "my-project"
-    own.mkdir()
-    (own / "train.py").write_text(
-        'import json\nLR = 0.3\njson.dump([LR], open("model.json", "w"))\n'
-    )
-    (own / "evaluate.py").write_text(
-        "import json, os\n"
-        'loss = abs(json.load(open("model.json"))[0] - 0.02)\n'
-        'json.dump({"val_loss": loss}, open(os.environ["AIRESEARCH_METRICS"], "w"))\n'
-    )
-    git(own, "init", "-q", "-b", "main")
-    git(own, "add", "-A")
-    git(own, "commit", "-qm", "My project")
+    repository(folder / "my-project", {"train.py": TRAIN, "evaluate.py": EVALUATE})
     return folder
 
 
