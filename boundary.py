@@ -15,7 +15,7 @@ DONE, ERROR, USAGE, NOTHING, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 _INTERRUPTED = (
     "interrupted; what was finished is recorded, the rest goes on with the next step or run"
 )
-_MENDS = {
+_FIXES = {
     "unknown object format": "libgit2 reads sha1 repositories only: work in one of those",
     "no space left": "free space on the disk and type it again: nothing recorded is lost",
     "read-only file system": "the lab must be writable: work in a clone",
@@ -37,7 +37,7 @@ def guarded(command: click.Command) -> int:
         wrong.show()
         return USAGE
     except (KeyboardInterrupt, click.Abort):
-        _be_deaf()
+        _ignore_signals()
         return _say(INTERRUPTED, _INTERRUPTED)
     except NothingToDo as nothing:
         return _say(NOTHING, str(nothing))
@@ -47,15 +47,18 @@ def guarded(command: click.Command) -> int:
         # Whoever read us is gone: leave without a word, and without one at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ERROR
-    except Exception as error:  # the boundary: what has no mend is a bug of ours, said as one
-        mend = _mend(error)
-        return _say(ERROR, f"error: {error}\n  {mend}") if mend else _bug()
+    except Exception as error:  # the boundary: what has no fix is a bug of ours, said as one
+        fix = _fix_for(error)
+        if fix:
+            return _say(ERROR, f"error: {error}\n  {fix}")
+        traceback.print_exc()
+        return _say(BUG, "this is a bug in airesearch: please report the lines above")
     finally:
-        # All is done and said; one more Ctrl-C must not turn that into a traceback.
-        _be_deaf()
+        # All is done; one more Ctrl-C must not turn that into a traceback.
+        _ignore_signals()
 
 
-def _be_deaf() -> None:
+def _ignore_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
@@ -68,24 +71,19 @@ def _prepare_streams() -> None:
         getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
-def _mend(error: Exception) -> str:
+def _fix_for(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _MENDS["no space left"]
+        return _FIXES["no space left"]
     text = str(error).lower()
     from_git = type(error).__module__ == "_pygit2"
     default = "the repository itself is at fault; look: git fsck" if from_git else ""
-    return next((mend for sign, mend in _MENDS.items() if sign in text), default)
+    return next((fix for sign, fix in _FIXES.items() if sign in text), default)
 
 
 def _say(code: int, text: str) -> int:
     color = False if os.environ.get("NO_COLOR") else None
     click.secho(text, err=True, fg="yellow" if code == NOTHING else "red", color=color)
     return code
-
-
-def _bug() -> int:
-    traceback.print_exc()
-    return _say(BUG, "this is a bug in airesearch: please report the lines above")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

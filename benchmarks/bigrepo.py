@@ -24,7 +24,7 @@ from airesearch.agents.campaign import Campaign
 from airesearch.agents.loop import step
 from airesearch.agents.proposers.base import Brief, Proposal
 from airesearch.agents.proposers.registry import Agent
-from airesearch.agents.setup.create_lab import adopt
+from airesearch.agents.setup.create_lab import create_lab
 from airesearch.gitlab.desk.desk import Desk
 
 TASK = """\
@@ -59,7 +59,7 @@ def make_lab(folder: Path) -> Campaign:
     subprocess.run([*git, "add", "-A"], check=True)
     who = ["-c", "user.name=bench", "-c", "user.email=bench@example.org"]
     subprocess.run([*git, *who, "commit", "-qm", "Start"], check=True)
-    campaign = Campaign(adopt(folder, None, os.environ).lab, os.environ)
+    campaign = Campaign(create_lab(folder, None, os.environ), os.environ)
     campaign.now = replace(campaign.now, team=(Agent("tuner", Noop()),))
     return campaign
 

@@ -30,7 +30,7 @@ from airesearch.agents.campaign import Campaign
 from airesearch.agents.loop import step
 from airesearch.agents.proposers.base import Brief, Proposal
 from airesearch.agents.proposers.registry import Agent
-from airesearch.agents.setup.create_lab import adopt
+from airesearch.agents.setup.create_lab import create_lab
 from airesearch.gitlab.desk.desk import Desk
 from airesearch.gitlab.lab.lab import lab as writer
 from airesearch.gitlab.lab.lab import open_lab
@@ -83,7 +83,7 @@ def make_lab(folder: Path) -> Node:
     git(folder, "add", "-A")
     git(folder, "-c", "user.name=b", "-c", "user.email=b@example.org", "commit", "-qm", "Start")
     (folder / "airesearch.yaml").write_text(TASK)
-    return step(Campaign(adopt(folder, None, os.environ).lab, os.environ)).node
+    return step(Campaign(create_lab(folder, None, os.environ), os.environ)).node
 
 
 def git(folder: Path, *words: str, data: bytes = b"") -> None:

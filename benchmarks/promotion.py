@@ -24,7 +24,7 @@ from pathlib import Path
 import yaml
 from airesearch.agents.campaign import Campaign
 from airesearch.agents.loop import run
-from airesearch.agents.setup.create_lab import found_example
+from airesearch.agents.setup.create_lab import create_example_lab
 from airesearch.gitlab.lab.lab import open_lab
 from airesearch.gitlab.record.facts import Metric, Noise, Status, Trial, Verdict
 from airesearch.gitlab.record.records import Measure
@@ -363,7 +363,7 @@ def _charlm(case: str, edit: Callable[[int, str], str], trials: int) -> Lived:
     """A lab of the example, two seconds of training a trial and no `min_effect` that would help."""
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "lab"
-        found_example("charlm", place, dict(os.environ))
+        create_example_lab("charlm", place, dict(os.environ))
         text = (place / "train.py").read_text().replace("TRAIN_SECONDS = 5", "TRAIN_SECONDS = 2")
         (place / "train.py").write_text(text)
         writes = [{"train.py": edit(turn, text)} for turn in range(trials)]

@@ -19,7 +19,7 @@ from typing import Any
 
 from airesearch.agents.audit.rules import open_place, verify
 from airesearch.agents.campaign import Campaign
-from airesearch.agents.setup.create_lab import adopt
+from airesearch.agents.setup.create_lab import create_lab
 from airesearch.agents.step.judge import judge_and_promote
 from airesearch.agents.step.measure import measure
 from airesearch.agents.step.propose import propose_baseline
@@ -71,7 +71,7 @@ def make_lab(folder: Path, nodes: int) -> None:
     subprocess.run([*git, "add", "-A"], check=True)
     who = ["-c", "user.name=bench", "-c", "user.email=bench@example.org"]
     subprocess.run([*git, *who, "commit", "-qm", "Start"], check=True)
-    campaign = Campaign(adopt(folder, None, os.environ).lab, os.environ)
+    campaign = Campaign(create_lab(folder, None, os.environ), os.environ)
     campaign.now = replace(campaign.now, runner=Untried())  # type: ignore[arg-type]
     root = finish(campaign, propose_baseline(campaign.now, campaign.now.tree.next_id))
     for number in range(1, nodes):

@@ -6,8 +6,7 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +15,18 @@ import click
 from ..agents.campaign import Campaign
 from ..agents.executors.trial_semaphore import Turnstile
 from ..agents.loop import Step, run, step
-from ..agents.setup.create_lab import adopt, found_example
+from ..agents.setup.create_lab import create_example_lab, create_lab
 from ..agents.setup.template import Settings
 from ..agents.workers import run_beside
 from ..examples import names as example_names
 from ..gitlab.errors import AiresearchError
 from ..gitlab.lab.lab import open_lab
 from ..gitlab.remote.publish import Wire
-from ..gitlab.tree.search_tree import load_tree, values_of
-from .look import best_aim, node_argument
-from .say import STYLES, as_json, lines, paint, print_json, warn
-from .views import rows, summary
+from .say import STYLES, as_json, lines, node_argument, paint, print_json, warn
+from .views import rows, steps, summary
+from .views.lab_view import LabView
 from .views.progress import live_line
+from .views.steps import StepView, view_step
 
 
 class _Hours(click.FloatRange):
@@ -59,13 +58,12 @@ def demo(trials: int) -> None:
       airesearch demo --trials 20
     """
     place = Path(tempfile.mkdtemp(prefix="airesearch-demo-")) / "digits"
-    lab = found_example("digits", place, _variables())
+    lab = create_example_lab("digits", place, dict(os.environ))
     click.echo(f"a lab in {place}: make the digit classifier in train.py err less")
-    campaign = Campaign(lab, _variables())
-    _show((_told(campaign, done) for done in run(campaign, trials, None)), trials)
-    tree = load_tree(lab)
+    campaign = Campaign(lab, dict(os.environ))
+    _print_steps((view_step(campaign, done) for done in run(campaign, trials, None)), trials)
     click.echo()
-    lines(summary.best_lines(lab, tree, best_aim(campaign.now.task, tree, campaign.now.noise)))
+    lines(summary.best_lines(LabView(place)))
     shown = shlex.quote(str(place))
     click.echo(f"\nLook at it with plain git, or with `airesearch -C {shown} log`:")
     click.echo(f"  git -C {shown} log --graph --oneline main")
@@ -105,17 +103,18 @@ def init(folder: Path, /, path: Path | None, example: str | None, **flags: Any) 
           --evaluate 'python evaluate.py' --output predictions.npy --editable train.py
     """
     place = folder / (path or Path(example or "."))
+    # The goal has a default, so it alone says nothing.
+    describes_task = any(value for name, value in flags.items() if name != "goal")
     if example is not None:
-        if _describes_task(flags):
+        if describes_task:
             raise click.UsageError("an example brings its own task: leave the other flags out")
-        lab = found_example(example, place, _variables())
+        lab = create_example_lab(example, place, dict(os.environ))
     else:
-        adopted = adopt(place, _settings(flags), _variables())
-        lab = adopted.lab
-        warn([adopted.notice] if adopted.notice else [])
+        settings = _settings(flags) if describes_task else None
+        lab = create_lab(place, settings, dict(os.environ))
     warn(lab.notices)
     click.echo(f"the lab is in {lab.repo.workdir or lab.repo.path}, measuring the baseline")
-    campaign = Campaign(lab, _variables())
+    campaign = Campaign(lab, dict(os.environ))
     click.echo(rows.HEADER)
     done = step(campaign)
     while not done.promoted and done.node.verdict is None:
@@ -130,6 +129,16 @@ def init(folder: Path, /, path: Path | None, example: str | None, **flags: Any) 
         )
     away = "" if place.resolve() == Path.cwd() else f"cd {shlex.quote(str(place))} && "
     click.echo(f"next: {away}airesearch run --trials 20")
+
+
+def _settings(flags: Mapping[str, Any]) -> Settings:
+    """The task that the flags of `init` describe."""
+    missing = [f"--{name}" for name in ("metric", "candidate", "editable") if not flags[name]]
+    if not (flags["evaluate"] or flags["pattern"]):
+        missing.append("--evaluate")
+    if missing:
+        raise click.UsageError(f"init needs {', '.join(missing)} as well")
+    return Settings(**flags)
 
 
 _publish = click.option(
@@ -151,10 +160,10 @@ def step_command(folder: Path, publish: bool, as_json: bool) -> None:
       airesearch step --json
       airesearch step --publish
     """
-    campaign = _campaign(folder, publish)
+    campaign = _open_campaign(folder, publish)
     done = step(campaign)
     if as_json:
-        print_json(_step_facts(done))
+        print_json(steps.facts(done))
     else:
         click.echo(rows.HEADER)
         _print_step(campaign, done)
@@ -190,18 +199,18 @@ def run_command(
       airesearch run --trials 20
       airesearch run --hours 8 --jobs 4
     """
-    campaign = _campaign(folder, publish, Turnstile(jobs) if jobs > 1 else None)
-    told: Iterable[_Told]
+    campaign = _open_campaign(folder, publish, Turnstile(jobs) if jobs > 1 else None)
+    told: Iterable[StepView]
     if jobs == 1:
-        told = (_told(campaign, done) for done in run(campaign, trials, hours))
+        told = (view_step(campaign, done) for done in run(campaign, trials, hours))
     else:
-        told = run_beside(campaign, jobs, trials, hours, _told)
+        told = run_beside(campaign, jobs, trials, hours, view_step)
     if as_json:
-        for step_told in told:
-            click.echo(json.dumps(step_told.facts))
-            warn(step_told.notices)
+        for step_view in told:
+            click.echo(json.dumps(step_view.facts))
+            warn(step_view.notices)
     else:
-        _show(told, trials)
+        _print_steps(told, trials)
     warn(campaign.lab.notices)
 
 
@@ -222,107 +231,40 @@ def replicate_command(folder: Path, node: int, trials: int, as_json: bool) -> No
       airesearch replicate 12
       airesearch replicate 12 --trials 3
     """
-    campaign = _campaign(folder, publish=False)
+    campaign = _open_campaign(folder, publish=False)
     if not as_json:
         click.echo(rows.HEADER)
     for _ in range(trials):
         done = step(campaign, again=node)
         if as_json:
-            click.echo(json.dumps(_step_facts(done)))
+            click.echo(json.dumps(steps.facts(done)))
         else:
             _print_step(campaign, done)
     warn(campaign.lab.notices)
 
 
-def _campaign(folder: Path, publish: bool, places: Turnstile | None = None) -> Campaign:
+def _open_campaign(folder: Path, publish: bool, places: Turnstile | None = None) -> Campaign:
     lab = open_lab(folder)
     if publish:
         lab.wire = Wire(lab.repo)
-    return Campaign(lab, _variables(), places)
+    return Campaign(lab, dict(os.environ), places)
 
 
-def _variables() -> dict[str, str]:
-    return dict(os.environ)
+def _print_step(campaign: Campaign, done: Step) -> None:
+    paint(done.node, steps.row(campaign, done))
 
 
-def _describes_task(flags: dict[str, Any]) -> bool:
-    # The goal has a default, so it alone says nothing.
-    return any(value for name, value in flags.items() if name != "goal")
-
-
-def _settings(flags: dict[str, Any]) -> Settings | None:
-    """The flags as settings; None where the task is to be found in the repository."""
-    needed = ("metric", "candidate", "editable")
-    if not _describes_task(flags):
-        return None
-    missing = [f"--{name}" for name in needed if not flags[name]]
-    if not (flags["evaluate"] or flags["pattern"]):
-        missing.append("--evaluate")
-    if missing:
-        raise click.UsageError(f"init needs {', '.join(missing)} as well")
-    return Settings(**flags)
-
-
-@dataclass(frozen=True)
-class _Told:
-    """What is told of a step, wherever it was taken."""
-
-    facts: dict[str, Any]
-    row: str
-    style: str
-    live: str
-    notices: tuple[str, ...]
-
-
-def _told(campaign: Campaign, done: Step) -> _Told:
-    metric, best = (
-        campaign.now.task.objective.metric,
-        campaign.now.value(campaign.now.tree.incumbent),
-    )
-    live = "measuring" if best is None else f"best {metric} {rows.number(best)}"
-    notices = tuple(campaign.lab.notices)
-    campaign.lab.notices.clear()
-    style = STYLES.get(str(done.node.verdict), "")
-    return _Told(_step_facts(done), _row(campaign, done), style, live, notices)
-
-
-def _show(told: Iterable[_Told], trials: int | None) -> None:
+def _print_steps(told: Iterable[StepView], trials: int | None) -> None:
     """Steps with their rows: above a live line on a terminal, plain in a pipe."""
     click.echo(rows.HEADER)
     notices: list[str] = []
     if not sys.stdout.isatty():
-        for step_told in told:
-            click.echo(step_told.row)
-            notices += step_told.notices
+        for step_view in told:
+            click.echo(step_view.row)
+            notices += step_view.notices
     else:
         with live_line(trials, "measuring") as show_row:
-            for step_told in told:
-                show_row(step_told.row, step_told.style, step_told.live)
-                notices += step_told.notices
+            for step_view in told:
+                show_row(step_view.row, STYLES.get(step_view.verdict, ""), step_view.live)
+                notices += step_view.notices
     warn(notices)
-
-
-def _print_step(campaign: Campaign, done: Step) -> None:
-    paint(done.node, _row(campaign, done))
-
-
-def _row(campaign: Campaign, done: Step) -> str:
-    """The node in full where the step began it or decided something, else the trial alone."""
-    node, metric = done.node, campaign.now.task.objective.metric
-    is_decided = node.verdict is not None and node.weighed == len(node.trials)
-    if done.promoted or is_decided or len(node.trials) == 1:
-        return rows.line(node, metric)
-    trials = campaign.now.tree.nodes[done.trial.node].trials
-    return rows.further(node, done.trial, values_of(trials[-1:], metric).get(done.trial.replicate))
-
-
-def _step_facts(done: Step) -> dict[str, Any]:
-    facts = rows.facts(done.node)
-    keys = ("node", "parent", "operator", "agent", "status", "metrics", "verdict")
-    return {
-        "trial": str(done.trial),
-        **{key: facts[key] for key in keys},
-        "promoted": done.promoted,
-        "seconds": round(done.seconds, 6),
-        "reason": facts["reason"],
-    }

@@ -13,6 +13,7 @@ STYLES = {"keep": "green", "fail": "red"}
 """The colour of a node's line on a terminal, by its verdict."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print stable JSON.")
+node_argument = click.argument("node", type=click.IntRange(min=0))
 
 
 def print_json(value: Any) -> None:

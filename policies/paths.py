@@ -8,10 +8,6 @@ one case in which ours is the stricter: git never looks into a folder that a lin
 import re
 import unicodedata
 from functools import lru_cache
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 _GIT_OWN = (".git", ".husky", ".pre-commit-config.yaml")
 _RUN_AT_START = ("sitecustomize.py", "usercustomize.py")
@@ -36,18 +32,18 @@ class PatternError(ValueError):
 
 @lru_cache(maxsize=256)
 def _rules(patterns: tuple[str, ...]) -> tuple[tuple[bool, re.Pattern[str]], ...]:
+    """(whether it names or leaves out, the paths it matches) for each pattern, the last first."""
     from pathspec import GitIgnoreSpec  # 9 ms that a command which only looks need not pay
 
     spec = GitIgnoreSpec.from_lines([_in_one_spelling(pattern) for pattern in patterns])
-    return tuple((bool(found.include), _exact(found)) for found in reversed(list(spec.patterns)))
-
-
-def _exact(found: "GitIgnoreSpecPattern") -> re.Pattern[str]:
-    """Where pathspec is laxer than git: `[!a]` is no slash, and no newline ends a name."""
-    if found.regex is None:
-        raise PatternError("it names nothing")
-    source = re.sub(r"\[\^(?!/)", "[^/", found.regex.pattern).replace("|$)", r"|\Z)")
-    return re.compile(source, re.DOTALL)
+    rules = []
+    for pattern in reversed(list(spec.patterns)):
+        if pattern.regex is None:
+            raise PatternError("it names nothing")
+        # Where pathspec is laxer than git: `[!a]` is no slash, and no newline ends a name.
+        source = re.sub(r"\[\^(?!/)", "[^/", pattern.regex.pattern).replace("|$)", r"|\Z)")
+        rules.append((bool(pattern.include), re.compile(source, re.DOTALL)))
+    return tuple(rules)
 
 
 def matches(patterns: tuple[str, ...], path: str) -> bool:
@@ -81,7 +77,12 @@ def _in_one_spelling(pattern: str) -> str:
     tokens = _tokens(_bytewise(rest))
     while tokens and tokens[-1] == " ":
         tokens.pop()
-    names = [list(group) for group in _split(tokens)]
+    names: list[list[str]] = [[]]
+    for token in tokens:
+        if token == "/":
+            names.append([])
+        else:
+            names[-1].append(token if token != " " else "[ ]")
     _refuse_shape(names)
     return sign + "/".join("".join(name) for name in names)
 
@@ -90,22 +91,19 @@ def _tokens(pattern: str) -> list[str]:
     """The pattern in pieces; a space that was not escaped stays one, to be cut at the end."""
     tokens, at = [], 0
     while at < len(pattern):
-        found = _TOKEN.match(pattern, at)
-        if found is None:
+        piece = _TOKEN.match(pattern, at)
+        if piece is None:
             raise PatternError(_MENDS[pattern[at]])
-        tokens.append(_token(found))
-        at = found.end()
+        if piece["escaped"] == "/":
+            raise PatternError("a slash cannot be escaped: no name holds one")
+        if piece["set"] and any(low > high for low, high in _RANGE.findall(piece["set"])):
+            raise PatternError("a range runs backwards: write it from low to high, as [a-z]")
+        if piece["escaped"] or (piece["plain"] and piece["plain"] not in " /"):
+            tokens.append(_literal(piece["escaped"] or piece["plain"]))
+        else:
+            tokens.append(piece[0].replace("[^", "[!"))
+        at = piece.end()
     return tokens
-
-
-def _token(found: re.Match[str]) -> str:
-    if found["escaped"] == "/":
-        raise PatternError("a slash cannot be escaped: no name holds one")
-    if found["set"] and any(low > high for low, high in _RANGE.findall(found["set"])):
-        raise PatternError("a range runs backwards: write it from low to high, as [a-z]")
-    if found["escaped"] or (found["plain"] and found["plain"] not in " /"):
-        return _literal(found["escaped"] or found["plain"])
-    return found[0].replace("[^", "[!")
 
 
 def _literal(char: str) -> str:
@@ -113,16 +111,6 @@ def _literal(char: str) -> str:
     if char.isspace():
         return f"[{char}]"
     return char if char.isalnum() or ord(char) > 127 else f"\\{char}"
-
-
-def _split(tokens: list[str]) -> list[list[str]]:
-    names: list[list[str]] = [[]]
-    for token in tokens:
-        if token == "/":
-            names.append([])
-        else:
-            names[-1].append(token if token != " " else "[ ]")
-    return names
 
 
 def _refuse_shape(names: list[list[str]]) -> None:

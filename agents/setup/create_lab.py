@@ -1,11 +1,10 @@
-"""Founding a lab: from a shipped example, or in the user's own repository."""
+"""Creating a lab: from a shipped example, or in the user's own repository."""
 
 import secrets
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ...examples import folder as example_folder
@@ -19,7 +18,7 @@ from ...gitlab.record.text import plural
 from ...gitlab.store.refs import node_tips
 from ...gitlab.store.trees import EMPTY, edit, read
 from ...policies.access.guard import init_policy
-from ...policies.task.task import FILE, Task, parse_task
+from ...policies.task.task import FILE, parse_task
 from ..executors.environment import trial_environment
 from .preflight import ready_team
 from .template import Settings, render
@@ -28,7 +27,7 @@ _DATA_MAKER = "make_data.py"
 _NOT_SHIPPED = {"__pycache__", "data", "private"}
 
 
-def found_example(name: str, path: Path, variables: Mapping[str, str]) -> Lab:
+def create_example_lab(name: str, path: Path, variables: Mapping[str, str]) -> Lab:
     """A new lab at `path` from the example `name`; `path` appears whole or not at all."""
     if name not in example_names():
         raise AiresearchError(
@@ -48,40 +47,38 @@ def found_example(name: str, path: Path, variables: Mapping[str, str]) -> Lab:
             for file in sorted(folder.rglob("*"))
             if file.is_file() and ".git" not in file.relative_to(folder).parts
         }
-        task = parse_task(files[FILE])
-        ready_team(lab, edit(lab.repo, EMPTY, files), task, variables)
+        ready_team(lab, edit(lab.repo, EMPTY, files), parse_task(files[FILE]), variables)
         add_files(lab, files, init_policy(tuple(files)).check)
         folder.rename(path)
     lab = open_lab(path)
-    _install_hook(lab)
+    lab.notices += filter(None, [install_pre_commit(lab.repo)])
     return lab
 
 
-@dataclass(frozen=True)
-class Adopted:
-    """A repository that became a lab, with what the user should know of it."""
+def create_lab(start: Path, settings: Settings | None, variables: Mapping[str, str]) -> Lab:
+    """Make the repository `start` lies in a lab: one commit with the task, nothing else touched.
 
-    lab: Lab
-    task: Task
-    notice: str
-
-
-def adopt(start: Path, settings: Settings | None, variables: Mapping[str, str]) -> Adopted:
-    """Make the repository `start` lies in a lab: one commit with the task, nothing else touched."""
+    Without `settings` the task is the one that lies there. Raises AiresearchError where there is
+    none, where it is another than the settings say, or where something it needs is not there.
+    """
     lab = adoptable(start)
     tree = lab.tree_of(lab.trunk_tip)
     committed = read(lab.repo, tree, FILE)
     if committed is not None and node_tips(lab.repo):
         raise AiresearchError("this already is a lab", "go on with it: airesearch run")
     text = _task_text(Path(lab.repo.workdir), committed, settings)
-    task = parse_task(text)
-    ready_team(lab, edit(lab.repo, tree, {FILE: text}), task, variables)
+    ready_team(lab, edit(lab.repo, tree, {FILE: text}), parse_task(text), variables)
     if committed is None:
         add_files(lab, {FILE: text}, init_policy((FILE,)).check)
     else:
         settle_trunk(lab)
-    _install_hook(lab)
-    return Adopted(lab, task, _uncommitted(lab))
+    if changed := uncommitted(lab):
+        lab.notices.append(
+            f"{plural(len(changed), 'file')} with uncommitted changes stay as they are; "
+            "the baseline is what is committed"
+        )
+    lab.notices += filter(None, [install_pre_commit(lab.repo)])
+    return lab
 
 
 def _task_text(workdir: Path, committed: bytes | None, settings: Settings | None) -> bytes:
@@ -91,14 +88,14 @@ def _task_text(workdir: Path, committed: bytes | None, settings: Settings | None
             f"{FILE} is a link", "put the file itself there: the task is read from the commit"
         )
     own = written.read_bytes() if committed is None and written.is_file() else committed
-    said = None if settings is None else render(settings)
+    described = None if settings is None else render(settings)
     # The same flags again go on with what an init that was interrupted had begun.
-    if own is not None and said is not None and own != said:
+    if own is not None and described is not None and own != described:
         raise AiresearchError(
             f"there is an {FILE} here already, and the flags are another task",
             f"leave the flags away to start with it, or edit {FILE}",
         )
-    text = said if own is None else own
+    text = described if own is None else own
     if text is None:
         raise AiresearchError(
             f"there is no {FILE} yet, and what to research is yours to say",
@@ -107,21 +104,6 @@ def _task_text(workdir: Path, committed: bytes | None, settings: Settings | None
             "--output predictions.npy --editable train.py",
         )
     return text
-
-
-def _install_hook(lab: Lab) -> None:
-    by_hand = install_pre_commit(lab.repo)
-    lab.notices += [by_hand] if by_hand else []
-
-
-def _uncommitted(lab: Lab) -> str:
-    changed = uncommitted(lab)
-    if not changed:
-        return ""
-    return (
-        f"{plural(len(changed), 'file')} with uncommitted changes stay as they are; "
-        "the baseline is what is committed"
-    )
 
 
 def _make_data(folder: Path, variables: Mapping[str, str]) -> None:

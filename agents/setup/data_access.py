@@ -1,4 +1,4 @@
-"""What a task lets into the sandbox, checked: folders of data that hide nothing, real devices."""
+"""What of this machine a task gives its trials, checked: folders of data, and devices."""
 
 from pathlib import Path
 
@@ -6,13 +6,13 @@ from ...gitlab.errors import AiresearchError
 from ...gitlab.lab.lab import Lab
 from ...policies.task.task import FILE, Task
 
-_OWN = tuple(map(Path, ("/proc", "/dev", "/sys", "/candidate", "/evaluator")))
+_OF_A_TRIAL = tuple(map(Path, ("/proc", "/dev", "/sys", "/candidate", "/evaluator")))
 
 
-def require_let_in(lab: Lab, task: Task) -> None:
+def require_data_access(lab: Lab, task: Task) -> None:
     """Raises AiresearchError where `data` or `devices` name what is not there, or too much."""
     for folder in task.data:
-        if why := _fault(lab, Path(folder)):
+        if why := _why_not(lab, Path(folder)):
             raise AiresearchError(
                 f"{FILE}: data: {folder} {why}", "name a folder of this machine that holds data"
             )
@@ -24,7 +24,7 @@ def require_let_in(lab: Lab, task: Task) -> None:
             )
 
 
-def _fault(lab: Lab, folder: Path) -> str:
+def _why_not(lab: Lab, folder: Path) -> str:
     """What is wrong with a folder of data; a link is judged by what it leads to."""
     real = folder.resolve()
     work = [Path(lab.repo.workdir).resolve()] if lab.repo.workdir else []
@@ -33,6 +33,6 @@ def _fault(lab: Lab, folder: Path) -> str:
         return "is no folder on this machine"
     if any(secret.is_relative_to(real) or real.is_relative_to(secret) for secret in hidden):
         return "would show trials the lab's history or its private data"
-    if any(place.is_relative_to(folder) or folder.is_relative_to(place) for place in _OWN):
+    if any(place.is_relative_to(folder) or folder.is_relative_to(place) for place in _OF_A_TRIAL):
         return "stands where a trial's own files do"
     return ""

@@ -37,21 +37,20 @@ class Finding:
 
 def examine(lab: Lab | None, variables: Mapping[str, str]) -> list[Finding]:
     """The machine, and the lab where there is one."""
-    found = [_git(variables)]
-    if lab is None:
-        return [
-            *found,
-            _gpu(()),
-            _sandbox(None),
-            Finding("lab", "ok", "there is none in this folder"),
-        ]
-    try:
-        tree = lab.tree_of(load_tree(lab).base)
-        task = read_task(lab, tree)
-    except AiresearchError as error:
-        return [*found, _gpu(()), _sandbox(None), Finding("task", "mend", error.what, error.mend)]
-    found += [_python(lab, tree, task, variables), _gpu(task.devices), _sandbox(task)]
-    return [*found, _task(lab, tree, task, variables), *_evaluator(lab, tree, task)]
+    task: Task | None = None
+    machine, of_lab = [_git(variables)], [Finding("lab", "ok", "there is none in this folder")]
+    if lab is not None:
+        try:
+            tree = lab.tree_of(load_tree(lab).base)
+            task = read_task(lab, tree)
+            ready_team(lab, tree, task, variables)
+            of_lab = [Finding("task", "ok", task.name)]
+        except AiresearchError as error:
+            of_lab = [Finding("task", "mend", error.what, error.mend)]
+        if task is not None:
+            machine.append(_python(lab, tree, task, variables))
+            of_lab += _evaluator(lab, tree, task)
+    return [*machine, _gpu(task), _sandbox(task), *of_lab]
 
 
 def _git(variables: Mapping[str, str]) -> Finding:
@@ -66,13 +65,13 @@ def _git(variables: Mapping[str, str]) -> Finding:
     return Finding("git", "ok", number)
 
 
-def _gpu(let_in: tuple[str, ...]) -> Finding:
-    found = "; ".join(gpus())
-    if not found:
+def _gpu(task: Task | None) -> Finding:
+    shown = "; ".join(gpus())
+    if not shown:
         return Finding("gpu", "ok", "none that nvidia-smi shows")
     nodes = ", ".join(str(node) for node in sorted(Path("/dev").glob("nvidia*")))
-    mend = "" if let_in else f"to let trials use it: devices: [{nodes}]"
-    return Finding("gpu", "ok", found, mend)
+    mend = "" if task and task.devices else f"to let trials use it: devices: [{nodes}]"
+    return Finding("gpu", "ok", shown, mend)
 
 
 def _python(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) -> Finding:
@@ -99,14 +98,6 @@ def _sandbox(task: Task | None) -> Finding:
     return Finding("sandbox", "mend", f"none: trials run as you; {fault}{system}", mend)
 
 
-def _task(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) -> Finding:
-    try:
-        ready_team(lab, tree, task, variables)
-    except AiresearchError as error:
-        return Finding("task", "mend", error.what, error.mend)
-    return Finding("task", "ok", task.name)
-
-
 def _evaluator(lab: Lab, tree: Oid, task: Task) -> Iterator[Finding]:
     if task.evaluate is None:
         says = "the score is what the candidate prints: nothing keeps it from printing a better one"
@@ -121,10 +112,10 @@ def _evaluator(lab: Lab, tree: Oid, task: Task) -> Iterator[Finding]:
         return is_under(path, task.protected_paths)
 
     dangers = [
-        warned
+        danger
         for path in task.evaluator_files
         if path.endswith(".py") and (source := read(lab.repo, tree, path)) is not None
-        for warned in check(path, source, is_editable)
+        for danger in check(path, source, is_editable)
     ]
     for danger in dangers:
         yield Finding("evaluator", "warn", str(danger), _SEALED)

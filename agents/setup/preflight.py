@@ -14,7 +14,7 @@ from ...policies.task.schema import meant
 from ...policies.task.task import FILE, Task
 from ..executors.environment import find_command, is_in_lab
 from ..proposers.registry import Agent, Setting, assemble
-from .data_access import require_let_in
+from .data_access import require_data_access
 
 
 def ready_team(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) -> tuple[Agent, ...]:
@@ -22,41 +22,44 @@ def ready_team(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) ->
 
     Raises AiresearchError with the mend where something is not.
     """
-    _require_policy(task)
-    _require_commands(lab, tree, task, variables)
-    _require_programs(lab, tree, task)
+    if task.search.policy not in POLICIES:
+        raise AiresearchError(
+            f"{FILE}: search.policy: there is no policy {task.search.policy!r}",
+            meant(task.search.policy, POLICIES, "use one of"),
+        )
+    _require_program(lab, tree, "candidate", task.candidate, variables)
+    if task.evaluate is not None:
+        _require_program(lab, tree, "evaluate", task.evaluate, variables)
     _require_files(lab, tree, task)
-    require_let_in(lab, task)
+    require_data_access(lab, task)
     return assemble(Setting(lab, tree, task, variables))
 
 
-def _require_policy(task: Task) -> None:
-    name = task.search.policy
-    if name not in POLICIES:
+def _require_program(
+    lab: Lab, tree: Oid, key: str, command: str, variables: Mapping[str, str]
+) -> None:
+    """What a command starts is committed where it is of the lab, and else on this machine."""
+    program = shlex.split(command)[0]
+    if is_in_lab(program):
+        if find(lab.repo, tree, plain(program)) is None:
+            raise AiresearchError(
+                f"{FILE}: {key}: no committed file is {program}",
+                "commit it: a trial sees committed files only",
+            )
+        return
+    installed = find_command(command, variables)
+    if installed is None:
         raise AiresearchError(
-            f"{FILE}: search.policy: there is no policy {name!r}",
-            meant(name, POLICIES, "use one of"),
+            f"{FILE}: {key}: there is no command {program!r} on this machine",
+            "install it, or give the program's full path",
         )
-
-
-def _require_commands(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) -> None:
-    for key, command in (("candidate", task.candidate), ("evaluate", task.evaluate)):
-        program = shlex.split(command)[0] if command is not None else ""
-        if command is None or is_in_lab(program):
-            continue
-        found = find_command(command, variables)
-        if found is None:
-            raise AiresearchError(
-                f"{FILE}: {key}: there is no command {program!r} on this machine",
-                "install it, or give the program's full path",
-            )
-        committed = committed_path(lab, tree, found)
-        if committed:
-            raise AiresearchError(
-                f"{FILE}: {key}: {found} is a file of the lab in your checkout, and trials have "
-                "their own copy of it",
-                f"name it from the lab's folder: ./{committed}",
-            )
+    committed = committed_path(lab, tree, installed)
+    if committed:
+        raise AiresearchError(
+            f"{FILE}: {key}: {installed} is a file of the lab in your checkout, and trials have "
+            "their own copy of it",
+            f"name it from the lab's folder: ./{committed}",
+        )
 
 
 def committed_path(lab: Lab, tree: Oid, program: str) -> str:
@@ -74,16 +77,6 @@ def committed_path(lab: Lab, tree: Oid, program: str) -> str:
             if find(lab.repo, tree, path) is not None:
                 return path
     return ""
-
-
-def _require_programs(lab: Lab, tree: Oid, task: Task) -> None:
-    for key, command in (("candidate", task.candidate), ("evaluate", task.evaluate)):
-        program = shlex.split(command)[0] if command is not None else ""
-        if is_in_lab(program) and find(lab.repo, tree, plain(program)) is None:
-            raise AiresearchError(
-                f"{FILE}: {key}: no committed file is {program}",
-                "commit it: a trial sees committed files only",
-            )
 
 
 def _require_files(lab: Lab, tree: Oid, task: Task) -> None:

@@ -6,18 +6,13 @@ from ...gitlab.store.trees import Oid, read
 from ...policies.task.task import FILE, Task, load_task, parse_task
 
 
-def read_task(lab: Lab, tree: Oid) -> Task:
-    """The task that stands in `tree`, every rule checked."""
-    return parse_task(_text(lab, tree))
+def read_task(lab: Lab, tree: Oid, *, checked: bool = True) -> Task:
+    """The task that stands in `tree`. Raises AiresearchError where there is none, or a wrong one.
 
-
-def glance_at_task(lab: Lab, tree: Oid) -> Task:
-    """The task that stands in `tree`, for commands that only look."""
-    return load_task(_text(lab, tree))
-
-
-def _text(lab: Lab, tree: Oid) -> bytes:
+    Not `checked`, it may be one that no longer runs: types alone must fit. That is faster, and
+    enough to look at a lab.
+    """
     text = read(lab.repo, tree, FILE)
     if text is None:
         raise AiresearchError(f"{FILE} is not on the trunk", "make it a lab: airesearch init")
-    return text
+    return parse_task(text) if checked else load_task(text)

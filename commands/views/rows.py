@@ -1,17 +1,11 @@
 """One node as facts for machines and as a line for people."""
 
-from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from ...gitlab.record.facts import Metric, Trial, Verdict
-from ...gitlab.record.text import one_line
+from ...gitlab.record.facts import Trial, Verdict
 from ...gitlab.tree.search_tree import Node
 
-Distance = Callable[[Node], list[dict[str, Any]]]
-"""Gives by how much a node missed what was asked of it, as stable JSON."""
 _SHOWN_SUBJECT = 60
-_SHOWN_REASON = 120
-_SIBLINGS = 10
 
 
 def outcome(node: Node) -> str:
@@ -29,7 +23,8 @@ def number(value: float | None) -> str:
 
 
 def facts(node: Node) -> dict[str, Any]:
-    """The node as stable JSON."""
+    """The node as stable JSON; its metrics are means, of a failure what its last trial left."""
+    metrics = node.metrics or (node.trials[-1].metric if node.trials else ())
     return {
         "node": node.id,
         "parent": node.parents[0] if node.parents else None,
@@ -37,16 +32,11 @@ def facts(node: Node) -> dict[str, Any]:
         "agent": node.propose.agent,
         "subject": node.propose.subject,
         "status": None if node.status is None else str(node.status),
-        "metrics": {m.name: m.value for m in _shown_metrics(node)},
+        "metrics": {m.name: m.value for m in metrics},
         "verdict": None if node.verdict is None else str(node.verdict),
         "reason": node.reason,
         "commit": str(node.tip),
     }
-
-
-def _shown_metrics(node: Node) -> tuple[Metric, ...]:
-    """The mean over its trials; of a failure what its last trial left."""
-    return node.metrics or (node.trials[-1].metric if node.trials else ())
 
 
 HEADER = f"{'node':>6} {'parent':>6}  {'agent':<12} {'outcome':<10} {'metric':<12} what"
@@ -64,11 +54,6 @@ def line(node: Node, metric: str) -> str:
     return text
 
 
-def account(node: Node, distance: Distance) -> dict[str, Any]:
-    """The node as stable JSON, with how it came out and by how much it missed what was asked."""
-    return {**facts(node), "outcome": outcome(node), "distance": distance(node)}
-
-
 def further(node: Node, trial: Trial, value: float | None) -> str:
     """One more trial for the sake of a node, in a line under HEADER."""
     whose = "" if trial.node == node.id else ", the incumbent's side"
@@ -77,26 +62,3 @@ def further(node: Node, trial: Trial, value: float | None) -> str:
         f"{node.id:>6} {parent:>6}  {'':<12} {outcome(node):<10} "
         f"{number(value):<12} trial {trial}{whose}"
     )
-
-
-def sibling(node: Node, distance: Distance) -> dict[str, Any]:
-    """What a next proposer needs to know of a node that was tried beside it."""
-    known = account(node, distance)
-    keys = ("node", "agent", "subject", "status", "metrics", "verdict", "reason")
-    return {key: known[key] for key in (*keys, "outcome", "distance")}
-
-
-def beside(nodes: Sequence[Node]) -> Iterator[str]:
-    """The nodes tried beside another: in a line, then each failure with its reason, bounded."""
-    if nodes:
-        shown = ", ".join(f"{node.id} {outcome(node)}" for node in nodes[:_SIBLINGS])
-        yield f"{'':>14} beside it: {shown}{_more(len(nodes))}"
-    failed = [node for node in nodes if node.verdict is Verdict.FAIL]
-    for node in failed[:_SIBLINGS]:
-        yield f"{'':>16} {node.id} {outcome(node)}: {one_line(node.reason, _SHOWN_REASON)}"
-    if more := _more(len(failed)):
-        yield f"{'':>16}{more}"
-
-
-def _more(count: int) -> str:
-    return f" and {count - _SIBLINGS:,} more" if count > _SIBLINGS else ""

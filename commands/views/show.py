@@ -3,19 +3,20 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ...gitlab.lab.lab import BUS, Lab
-from ...gitlab.store.change import patch
+from ...gitlab.lab.lab import BUS
+from ...gitlab.store import change
 from ...gitlab.store.trees import read
-from ...gitlab.tree.search_tree import Node, SearchTree
-from .rows import Distance, account, number, outcome
+from ...gitlab.tree.search_tree import Node
+from .lab_view import LabView
+from .rows import number, outcome
 
 _LOG_LINES = 20
 _LONGEST_PATCH = 1 << 20
 
 
-def show(lab: Lab, tree: SearchTree, node_id: int) -> Iterator[str]:
+def lines(view: LabView, node_id: int) -> Iterator[str]:
     """What was tried, how it went, what it changed, the end of its log."""
-    node = tree.get(node_id)
+    lab, node = view.lab, view.tree.get(node_id)
     propose = node.propose
     yield f"node {node.id}  {outcome(node)}  {propose.subject}"
     yield f"branch     {lab.shown_branch(node.id)} at {str(node.tip)[:10]}"
@@ -31,16 +32,16 @@ def show(lab: Lab, tree: SearchTree, node_id: int) -> Iterator[str]:
     if propose.body:
         yield f"\n{propose.body}"
     if node.parents:
-        yield f"\n{_patch(lab, tree.nodes.get(node.parents[0]), node)}".rstrip()
+        yield f"\n{_change(view, node)}".rstrip()
     log = (read(lab.repo, lab.tree_of(node.tip), "research/run.log") or b"") if node.trials else b""
     tail = log.decode("utf-8", "replace").splitlines()[-_LOG_LINES:]
     if tail:
         yield "\n".join(["", "end of the log:", *(f"  {line}" for line in tail)])
 
 
-def show_facts(lab: Lab, tree: SearchTree, node_id: int, distance: Distance) -> dict[str, Any]:
+def facts(view: LabView, node_id: int) -> dict[str, Any]:
     """The same as stable JSON."""
-    node = tree.get(node_id)
+    node = view.tree.get(node_id)
     trials = [
         {
             "trial": str(trial.trial),
@@ -53,28 +54,29 @@ def show_facts(lab: Lab, tree: SearchTree, node_id: int, distance: Distance) -> 
         }
         for trial in node.trials
     ]
-    diff = {**vars(node.propose.diff), "paths": list(node.propose.diff_path)}
-    parent = tree.nodes.get(node.parents[0]) if node.parents else None
     return {
-        **account(node, distance),
-        "branch": lab.shown_branch(node.id),
+        **view.account(node),
+        "branch": view.lab.shown_branch(node.id),
         "body": node.propose.body,
-        "diff": diff,
-        "patch": _patch(lab, parent, node),
+        "diff": {**vars(node.propose.diff), "paths": list(node.propose.diff_path)},
+        "patch": _change(view, node),
         "trials": trials,
         "candidate": node.propose.candidate,
         "protocol": node.propose.protocol,
     }
 
 
-def diff(lab: Lab, one: Node, other: Node) -> str:
-    """The patch that makes candidate `other` from candidate `one`."""
-    return _patch(lab, one, other)
+def patch(view: LabView, one: Node, other: Node) -> str:
+    """The patch that makes candidate `other` from candidate `one`, without the bus.
+
+    From the proposed trees: a clone does not hold the candidates' own.
+    """
+    old, new = (view.lab.tree_of(node.proposed) for node in (one, other))
+    text = change.patch(view.lab.repo, old, new, _LONGEST_PATCH, without=BUS)
+    return text.decode("utf-8", "replace")
 
 
-def _patch(lab: Lab, one: Node | None, other: Node) -> str:
-    """Without the bus. From the proposed trees: a clone does not hold the candidates' own."""
-    if one is None:
-        return ""
-    old, new = (lab.tree_of(node.proposed) for node in (one, other))
-    return patch(lab.repo, old, new, _LONGEST_PATCH, without=BUS).decode("utf-8", "replace")
+def _change(view: LabView, node: Node) -> str:
+    """The patch against the node's parent; empty where it has none here."""
+    parent = view.tree.nodes.get(node.parents[0]) if node.parents else None
+    return "" if parent is None else patch(view, parent, node)

@@ -6,17 +6,33 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ...gitlab.lab.lab import Lab
 from ...gitlab.record.text import plural
+from ...policies.budget import spent
+from . import summary
+from .lab_view import LabView
 from .rows import number
 
 
-def disk(lab: Lab) -> dict[str, float]:
-    """MiB on disk: of the record, and of what is kept or running beside it and may be deleted."""
-    return {"objects": _mib(lab.home.parent / "objects"), "airesearch": _mib(lab.home)}
+def facts(view: LabView) -> dict[str, Any]:
+    """Task, nodes, the best and what is spent, as stable JSON."""
+    used, budget, noise = spent(view.tree), view.task.budget, view.noise
+    home = view.lab.home
+    return {
+        "name": view.task.name,
+        "trunk": view.lab.trunk,
+        "objective": {"metric": view.metric, "goal": view.task.objective.goal},
+        "nodes": summary.counts(view.tree),
+        "best": None if view.tree.incumbent is None else summary.best_facts(view),
+        "noise": {"sd": noise.sd, "replicates": noise.freedom} if noise and noise.freedom else None,
+        "trials": {"spent": used.trials, "budget": budget.trials},
+        "hours": {"spent": used.hours, "budget": budget.hours},
+        # Of the record, and of what is kept or running beside it and may be deleted.
+        "disk": {"objects": _mib(home.parent / "objects"), "airesearch": _mib(home)},
+    }
 
 
 def _mib(folder: Path) -> float:
+    """What a folder takes on disk."""
     blocks = 0
     for above, _, names in os.walk(folder):
         for name in names:

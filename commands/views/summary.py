@@ -1,15 +1,14 @@
 """The lab at a glance: the best node and what was spent to find it."""
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any
 
 from ...gitlab.errors import AiresearchError
-from ...gitlab.lab.lab import Lab
-from ...gitlab.record.facts import Goal, Improvement, Interval
+from ...gitlab.record.facts import Improvement
 from ...gitlab.record.text import plural
 from ...gitlab.store.refs import node_branch
 from ...gitlab.tree.search_tree import Node, SearchTree
+from .lab_view import LabView
 from .rows import number, outcome
 
 
@@ -20,19 +19,10 @@ def best(tree: SearchTree) -> Node:
     return tree.incumbent
 
 
-@dataclass(frozen=True)
-class Aim:
-    """What the best is best at, and the interval it is known to."""
-
-    metric: str
-    goal: Goal
-    interval: Interval | None
-    """None where the noise is not known."""
-
-
-def best_facts(tree: SearchTree, aim: Aim) -> dict[str, Any]:
+def best_facts(view: LabView) -> dict[str, Any]:
     """The incumbent as stable JSON."""
-    node, metric, around = best(tree), aim.metric, aim.interval
+    tree, metric, around = view.tree, view.metric, view.interval
+    node = best(tree)
     gain = improvement(tree, metric)
     root = None if tree.root is None else tree.root.value(metric)
     return {
@@ -42,7 +32,7 @@ def best_facts(tree: SearchTree, aim: Aim) -> dict[str, Any]:
         "metric": {
             "name": metric,
             "value": node.value(metric),
-            "goal": aim.goal,
+            "goal": view.task.objective.goal,
             "interval": None if around is None else [around.low, around.high],
             "trials": len(node.estimating),
         },
@@ -52,17 +42,17 @@ def best_facts(tree: SearchTree, aim: Aim) -> dict[str, Any]:
     }
 
 
-def best_lines(lab: Lab, tree: SearchTree, aim: Aim) -> list[str]:
+def best_lines(view: LabView) -> list[str]:
     """The incumbent for people, and how plain git shows its files."""
-    metric = aim.metric
+    lab, tree, metric = view.lab, view.tree, view.metric
     node, root, gain = best(tree), tree.root, improvement(tree, metric)
     branch = lab.shown_branch(node.id)
     paths = [path for path in node.propose.diff_path if path != "..."]
     lines = [f"node {node.id}: {metric} {number(node.value(metric))}, {node.propose.subject}"]
-    if aim.interval is not None:
+    if view.interval is not None:
         count = plural(len(node.estimating), "trial")
         selected = " that did not select it" if node.parents else ""
-        lines.append(f"  95% CI {aim.interval} from {count}{selected}")
+        lines.append(f"  95% CI {view.interval} from {count}{selected}")
     if root is not None and gain is not None and root.id != node.id:
         percent = "" if gain.percent is None else f" ({gain.percent:+.1f}%)"
         change = f"{gain.change:+.6g}{percent} against the baseline's {number(root.value(metric))}"

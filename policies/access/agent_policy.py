@@ -51,28 +51,24 @@ def parse_policy(source: str | bytes, file: str, agent: str) -> AgentPolicy:
     Raises SchemaError with file, line and mend where it describes none.
     """
     document = load_document(AgentPolicy, source, file)
-    raw = document.value
-    read, write, append = (_named(given, agent) for given in (raw.read, raw.write, raw.append))
-    policy = replace(raw, read=read, write=write, append=append)
+    named = {
+        key: tuple(pattern.replace(_PLACE, agent) for pattern in getattr(document.value, key))
+        for key in _LISTS
+    }
+    policy = replace(document.value, **named)
     for problem in _problems(policy):
         raise document.error(problem.key, problem.what, problem.mend)
     return policy
 
 
-def _named(patterns: tuple[str, ...], agent: str) -> tuple[str, ...]:
-    return tuple(pattern.replace(_PLACE, agent) for pattern in patterns)
-
-
 def _problems(policy: AgentPolicy) -> Iterator[Problem]:
     for key in _LISTS:
         for place, pattern in enumerate(getattr(policy, key)):
-            yield from _pattern(f"{key}[{place}]", pattern)
+            where = f"{key}[{place}]"
+            try:
+                matches((pattern,), "-")
+            except PatternError as error:
+                what = f"{where}: {pattern!r}: {error}"
+                yield Problem(where, what, "name a file, a folder or a glob")
     for key in _LIMITS:
         yield from limit(key, getattr(policy, key))
-
-
-def _pattern(key: str, pattern: str) -> Iterator[Problem]:
-    try:
-        matches((pattern,), "-")
-    except PatternError as error:
-        yield Problem(key, f"{key}: {pattern!r}: {error}", "name a file, a folder or a glob")

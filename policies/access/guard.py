@@ -44,12 +44,15 @@ class Policy:
 
     def check(self, change: Change) -> Decision:
         """Every reason against a change."""
-        return Decision(tuple(reason for path in change.paths for reason in self._against(path)))
+        decisions = map(self.may_change, change.paths)
+        return Decision(tuple(reason for one in decisions for reason in one.reasons))
 
-    def _against(self, change: PathChange) -> Iterator[str]:
-        yield from self.may_write(change.path).reasons
+    def may_change(self, change: PathChange) -> Decision:
+        """Every reason against the change of one path: its name, its content and its kind."""
+        reasons = self.may_write(change.path).reasons
         if change.is_link or change.is_submodule:
-            yield f"{quote_path(change.path)} is a symlink or a submodule"
+            reasons = (*reasons, f"{quote_path(change.path)} is a symlink or a submodule")
+        return Decision(reasons)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,14 +81,38 @@ class ProposerPolicy(Policy):
 
     def check(self, change: Change) -> Decision:
         """Every reason against a change, those of its paths first."""
-        return Decision((*super().check(change).reasons, *self._too_much(change)))
+        reasons = [*super().check(change).reasons]
+        files, most_files, most_lines = (
+            len(change.paths),
+            self.rules.most_files,
+            self.rules.most_lines,
+        )
+        lines = sum(path.added + path.removed for path in change.paths)
+        if files > most_files:
+            reasons.append(f"it changes {plural(files, 'file')}, over the {most_files:,} allowed")
+        if lines > most_lines:
+            reasons.append(f"it changes {plural(lines, 'line')}, over the {most_lines:,} allowed")
+        return Decision(tuple(reasons))
 
-    def _against(self, change: PathChange) -> Iterator[str]:
-        if matches(self.rules.append, change.path):
-            yield from self._against_append(change)
+    def may_change(self, change: PathChange) -> Decision:
+        """Every reason against the change of one path: its name, its content and its kind."""
+        shown, rules = quote_path(change.path), self.rules
+        if matches(rules.append, change.path):
+            reasons = [*self._against_append(change)]
         else:
-            yield from self.may_write(change.path).reasons
-        yield from self._against_kind(change)
+            reasons = [*self.may_write(change.path).reasons]
+        if change.is_link and not rules.symlinks:
+            reasons.append(f"{shown} is a symlink, and {self.agent} may not touch one")
+        if change.is_submodule and not rules.submodules:
+            reasons.append(f"{shown} is a submodule, and {self.agent} may not touch one")
+        if change.becomes_executable and not rules.executable:
+            reasons.append(f"{shown} would become executable")
+        if change.is_binary and not rules.binary:
+            reasons.append(f"{shown} is binary, and {self.agent} writes text only")
+        if change.size > rules.largest_file_kb * 1024:
+            most = f"{rules.largest_file_kb:,} KiB that a file may have"
+            reasons.append(f"{shown} has {change.size:,} bytes, over the {most}")
+        return Decision(tuple(reasons))
 
     def _against_append(self, change: PathChange) -> Iterator[str]:
         free = self.may_write(change.path)
@@ -117,28 +144,6 @@ class ProposerPolicy(Policy):
     def _outside_task(self, path: str) -> Iterator[str]:
         if not is_under(path, _BUS) and not matches(self.editable, path):
             yield f"{quote_path(path)} is not among what the task lets agents change"
-
-    def _against_kind(self, change: PathChange) -> Iterator[str]:
-        shown, rules = quote_path(change.path), self.rules
-        if change.is_link and not rules.symlinks:
-            yield f"{shown} is a symlink, and {self.agent} may not touch one"
-        if change.is_submodule and not rules.submodules:
-            yield f"{shown} is a submodule, and {self.agent} may not touch one"
-        if change.becomes_executable and not rules.executable:
-            yield f"{shown} would become executable"
-        if change.is_binary and not rules.binary:
-            yield f"{shown} is binary, and {self.agent} writes text only"
-        if change.size > rules.largest_file_kb * 1024:
-            most = f"{rules.largest_file_kb:,} KiB"
-            yield f"{shown} has {change.size:,} bytes, over the {most} that a file may have"
-
-    def _too_much(self, change: Change) -> Iterator[str]:
-        rules, files = self.rules, len(change.paths)
-        lines = sum(path.added + path.removed for path in change.paths)
-        if files > rules.most_files:
-            yield f"it changes {plural(files, 'file')}, over the {rules.most_files:,} allowed"
-        if lines > rules.most_lines:
-            yield f"it changes {plural(lines, 'line')}, over the {rules.most_lines:,} allowed"
 
 
 def proposer_policy(agent: str, task: Task, rules: AgentPolicy) -> ProposerPolicy:

@@ -60,7 +60,11 @@ def _compose(source: str | bytes, file: str) -> yaml.Node | None:
             f"{file} has {len(source):,} bytes, and at most {_LARGEST:,} are read",
             "keep data in files of its own",
         )
-    text = source if isinstance(source, str) else _decoded(source, file)
+    try:
+        text = source if isinstance(source, str) else source.decode()
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise _error(file, line, "this is not UTF-8 text", "save the file as UTF-8") from error
     try:
         return yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.reader.ReaderError as error:
@@ -75,14 +79,6 @@ def _compose(source: str | bytes, file: str) -> yaml.Node | None:
     except (ValueError, OverflowError) as error:
         # PyYAML computes with escapes and version numbers before it checks them.
         raise _error(file, None, f"not YAML: {error}", _YAML_MEND) from error
-
-
-def _decoded(data: bytes, file: str) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise _error(file, line, "this is not UTF-8 text", "save the file as UTF-8") from error
 
 
 def meant(name: str, known: Iterable[str], all_of_them: str) -> str:
@@ -112,16 +108,22 @@ class _Reader:
             inner = get_args(kind)[1]
             return {name: self.build(inner, value, f"{key}.{name}") for name, value in pairs}
         if origin is Literal:
-            return self._choice(get_args(kind), node, key)
+            choices = get_args(kind)
+            if isinstance(node, yaml.ScalarNode) and node.value in choices:
+                return str(node.value)
+            mend = f"use one of: {', '.join(choices)}"
+            raise self._error(node, f"{key} is {_text(node)!r}", mend)
         return self._scalar(kind, node, key)
 
     def _dataclass(self, kind: Any, node: yaml.Node, key: str) -> Any:
         hints = get_type_hints(kind)
         values = {}
         for name, value in self._pairs(node, key):
+            where = f"{key}.{name}".lstrip(".")
             if name not in hints:
-                raise self._unknown(name, tuple(hints), value, key)
-            values[name] = self.build(hints[name], value, f"{key}.{name}".lstrip("."))
+                mend = meant(name, hints, "valid keys")
+                raise self._error(value, f"unknown key {where!r}", mend)
+            values[name] = self.build(hints[name], value, where)
         for name in _required(kind):
             if name not in values:
                 where = f"{key}.{name}".lstrip(".")
@@ -144,17 +146,15 @@ class _Reader:
             raise self._error(node, f"{key} must be a list", f"write `[{_text(node)}]`")
         return tuple(self.build(kind, item, f"{key}[{i}]") for i, item in enumerate(node.value))
 
-    def _choice(self, choices: tuple[str, ...], node: yaml.Node, key: str) -> str:
-        if isinstance(node, yaml.ScalarNode) and node.value in choices:
-            return str(node.value)
-        raise self._error(node, f"{key} is {_text(node)!r}", f"use one of: {', '.join(choices)}")
-
     def _scalar(self, kind: type, node: yaml.Node, key: str) -> Any:
         wrong = self._error(node, f"{key} must be {_WORDS[kind]}, not {_text(node)!r}")
         if not isinstance(node, yaml.ScalarNode) or node.tag.endswith(":null"):
             raise wrong
         if kind is str:
-            return self._string(node, key)
+            if _HALF_CHARACTER.search(node.value):
+                what = f"{key} holds half a character"
+                raise self._error(node, what, "write the character itself")
+            return str(node.value)
         if kind is bool:
             if not node.tag.endswith(":bool"):
                 raise wrong
@@ -167,15 +167,6 @@ class _Reader:
         if not finite:
             raise wrong
         return number
-
-    def _string(self, node: yaml.ScalarNode, key: str) -> str:
-        if _HALF_CHARACTER.search(node.value):
-            raise self._error(node, f"{key} holds half a character", "write the character itself")
-        return str(node.value)
-
-    def _unknown(self, name: str, known: tuple[str, ...], node: yaml.Node, key: str) -> SchemaError:
-        where = f"{key}.{name}".lstrip(".")
-        return self._error(node, f"unknown key {where!r}", meant(name, known, "valid keys"))
 
     def _error(self, node: yaml.Node, what: str, mend: str = "") -> SchemaError:
         return _error(self._file, _line(node), what, mend)

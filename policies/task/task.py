@@ -149,8 +149,9 @@ class Task:
     @property
     def metrics(self) -> tuple[str, ...]:
         """The metrics the task speaks of, the objective first."""
-        wanted = [self.objective.metric, *(c.metric for c in self.constraints)]
-        return tuple(dict.fromkeys([*wanted, *self._counted]))
+        wanted = [self.objective.metric, *(bound.metric for bound in self.constraints)]
+        counted = [] if self.promotion.simpler is None else ["code_lines"]
+        return tuple(dict.fromkeys([*wanted, *counted]))
 
     @property
     def is_timing(self) -> bool:
@@ -162,21 +163,13 @@ class Task:
         """The files that either evaluator's command names, and those listed as protected."""
         sealed = "" if self.holdout is None else self.holdout.evaluate
         commands = [*rules.files_in(self.evaluate or ""), *rules.files_in(sealed)]
-        return tuple(dict.fromkeys([*commands, *self._listed]))
+        return tuple(dict.fromkeys([*commands, *map(rules.plain, self.protected)]))
 
     @property
     def protected_paths(self) -> tuple[str, ...]:
         """The files and folders that are the protocol; some may not exist."""
         scripts = (rules.plain(member.script) for member in self.team.values() if member.script)
         return tuple(dict.fromkeys([FILE, "policies", "private", *self.evaluator_files, *scripts]))
-
-    @property
-    def _counted(self) -> tuple[str, ...]:
-        return ("code_lines",) if self.promotion.simpler is not None else ()
-
-    @property
-    def _listed(self) -> tuple[str, ...]:
-        return tuple(rules.plain(path) for path in self.protected)
 
 
 @lru_cache(maxsize=4)

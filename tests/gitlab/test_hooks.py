@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from airesearch.agents.setup.create_lab import found_example
+from airesearch.agents.setup.create_lab import create_example_lab
 from airesearch.gitlab.hooks.install import hook_text
 from pushes import shared_lab
 from toys import TRAIN, airesearch, git, lr, repository, toy, toy_files
@@ -52,7 +52,7 @@ def pre_commit(lab: Path) -> Path:
 
 
 def test_a_lab_starts_with_the_hook(made: Path, tmp_path: Path) -> None:
-    example = found_example("digits", tmp_path / "digits", os.environ)
+    example = create_example_lab("digits", tmp_path / "digits", os.environ)
     for hook in (pre_commit(made), Path(example.repo.path) / "hooks" / "pre-commit"):
         assert os.access(hook, os.X_OK)
         assert "airesearch.commands.precommit" in hook.read_text()

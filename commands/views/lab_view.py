@@ -1,0 +1,80 @@
+"""An open lab for commands that only read: its tree, and what its task makes of a node."""
+
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ...agents.setup.task_file import read_task
+from ...gitlab.errors import AiresearchError
+from ...gitlab.lab.lab import Lab, open_lab
+from ...gitlab.record.facts import Interval, Noise
+from ...gitlab.store.trees import Oid
+from ...gitlab.tree.search_tree import Node, SearchTree, load_tree
+from ...policies.promotion.decide import standard_of
+from ...policies.promotion.noise import estimate, noise_floor
+from ...policies.search.distance import distances
+from ...policies.task.task import Task
+from . import rows
+
+
+class LabView:
+    """The lab `folder` lies in. Raises AiresearchError where there is none."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lab: Lab = open_lab(folder)
+        self.tree: SearchTree = load_tree(self.lab)
+        self.task: Task = read_task(self.lab, self.lab.tree_of(self.tree.base), checked=False)
+        self._tasks: dict[Oid, Task | None] = {self.tree.base: self.task}
+        self._bases: dict[int, Oid] = {}
+        click.get_current_context().call_on_close(self.tree.nodes.save)
+
+    @property
+    def metric(self) -> str:
+        """The name of the objective's metric."""
+        return self.task.objective.metric
+
+    @cached_property
+    def noise(self) -> Noise | None:
+        """How far apart trials of one candidate lie; None where single trials are trusted."""
+        if standard_of(self.task).is_single:
+            return None
+        return noise_floor(self.tree, self.metric)
+
+    @property
+    def interval(self) -> Interval | None:
+        """What the incumbent's metric is known to, with 95 % confidence; None without noise."""
+        if self.tree.incumbent is None:
+            return None
+        known = estimate(self.tree.incumbent.estimating, self.metric, self.noise)
+        return None if known is None else known.interval
+
+    def account(self, node: Node) -> dict[str, Any]:
+        """The node as stable JSON, with its outcome and by how much it missed what was asked."""
+        task = self._task_at(self._base_of(node)) if node.trials else None
+        missed = [] if task is None else distances(task, node.trials[-1], node.judged)
+        outcome = {"outcome": rows.outcome(node), "distance": [asdict(miss) for miss in missed]}
+        return {**rows.facts(node), **outcome}
+
+    def _base_of(self, node: Node) -> Oid:
+        """The commit of trunk that a node's lineage started from."""
+        path: list[int] = []
+        base = node.onto
+        for ancestor in self.tree.ancestors(node):
+            base = self._bases.get(ancestor.id, ancestor.onto)
+            path.append(ancestor.id)
+            if ancestor.id in self._bases:
+                break
+        self._bases.update(dict.fromkeys(path, base))
+        return base
+
+    def _task_at(self, base: Oid) -> Task | None:
+        """The task in force at a base, None where it cannot be read."""
+        if base not in self._tasks:
+            try:
+                self._tasks[base] = read_task(self.lab, self.lab.tree_of(base), checked=False)
+            except AiresearchError:
+                self._tasks[base] = None
+        return self._tasks[base]
