@@ -12,9 +12,10 @@ from types import ModuleType
 
 import click
 import pytest
+import yaml
 from airesearch.cli import COMMANDS, cli
 from airesearch.policies.task.task import parse_task
-from toys import airesearch, repository
+from toys import TASK, airesearch, repository
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("commands", "agents", "policies", "gitlab", "examples")
@@ -150,6 +151,12 @@ def test_every_command_of_the_readme_runs(place: Path, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_readme_s_settings_are_those_of_a_task() -> None:
+    for text in fenced(README, "yaml"):
+        if "uses:" not in text:
+            parse_task(yaml.safe_dump({**TASK, **yaml.safe_load(text)}))
 
 
 def test_the_ci_snippet_s_step_is_a_command() -> None:
