@@ -32,7 +32,7 @@ COMMANDS: Mapping[str, str] = {
 """Every command, by the module and function of `commands` that it is."""
 
 
-class Door(click.Group):
+class LazyCommands(click.Group):
     """Loads a command's module only when it is wanted: start-up time is felt at every `log`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -42,12 +42,12 @@ class Door(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _, function = COMMANDS[cmd_name].partition(":")
-        found = getattr(importlib.import_module(f".commands.{module}", __package__), function)
-        assert isinstance(found, click.Command)
-        return found
+        command = getattr(importlib.import_module(f".commands.{module}", __package__), function)
+        assert isinstance(command, click.Command)
+        return command
 
 
-@click.command(cls=Door, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=LazyCommands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="airesearch")
 @click.option(
     "-C", "folder", type=click.Path(path_type=Path), default=".", help="Run as if started there."

@@ -22,7 +22,7 @@ from ..examples import names as example_names
 from ..gitlab.errors import AiresearchError
 from ..gitlab.lab.lab import open_lab
 from ..gitlab.remote.publish import Wire
-from .say import STYLES, as_json, lines, node_argument, paint, print_json, warn
+from .say import STYLES, as_json, node_argument, paint, print_json, print_lines, warn
 from .views import rows, steps, summary
 from .views.lab_view import LabView
 from .views.progress import live_line
@@ -63,7 +63,7 @@ def demo(trials: int) -> None:
     campaign = Campaign(lab, dict(os.environ))
     _print_steps((view_step(campaign, done) for done in run(campaign, trials, None)), trials)
     click.echo()
-    lines(summary.best_lines(LabView(place)))
+    print_lines(summary.best_lines(LabView(place)))
     shown = shlex.quote(str(place))
     click.echo(f"\nLook at it with plain git, or with `airesearch -C {shown} log`:")
     click.echo(f"  git -C {shown} log --graph --oneline main")

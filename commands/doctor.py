@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
@@ -29,14 +28,20 @@ def doctor_command(context: click.Context, as_json: bool) -> None:
       airesearch doctor
       airesearch doctor --json
     """
-    lab = _lab(context.obj)
-    found = [*examine(lab, os.environ), *([] if lab is None else [_hook(lab)])]
+    try:
+        lab: Lab | None = open_lab(context.obj)
+    except AiresearchError:
+        lab = None
+    findings = [*examine(lab, os.environ), *([] if lab is None else [_hook(lab)])]
     if as_json:
-        print_json([asdict(finding) for finding in found])
+        print_json([asdict(finding) for finding in findings])
     else:
-        for finding in found:
-            _say(finding)
-    if any(finding.state == "mend" for finding in found):
+        for finding in findings:
+            state = click.style(f"{finding.state:<5}", fg=_COLORS[finding.state])
+            click.echo(f"{state} {finding.subject:<10} {finding.says}")
+            if finding.mend:
+                click.echo(f"{'':<17}{finding.mend}")
+    if any(finding.state == "mend" for finding in findings):
         context.exit(1)
 
 
@@ -46,17 +51,3 @@ def _hook(lab: Lab) -> Finding:
         return Finding("hook", "ok", "pre-receive guards pushes: airesearch hook install")
     by_hand = hooks.install_pre_commit(lab.repo)
     return Finding("hook", "warn" if by_hand else "ok", by_hand or "pre-commit is installed")
-
-
-def _lab(folder: Path) -> Lab | None:
-    try:
-        return open_lab(folder)
-    except AiresearchError:
-        return None
-
-
-def _say(finding: Finding) -> None:
-    state = click.style(f"{finding.state:<5}", fg=_COLORS[finding.state])
-    click.echo(f"{state} {finding.subject:<10} {finding.says}")
-    if finding.mend:
-        click.echo(f"{'':<17}{finding.mend}")

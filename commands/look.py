@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from .say import as_json, lines, node_argument, paint, print_json, print_rows, warn
+from .say import as_json, node_argument, paint, print_json, print_lines, print_rows, warn
 from .views import lineage, rows, show, status, summary, tree
 from .views.lab_view import LabView
 
@@ -25,7 +25,7 @@ def status_command(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json(facts)
     else:
-        lines(status.lines(facts))
+        print_lines(status.lines(facts))
 
 
 @click.command("log")
@@ -87,15 +87,15 @@ def show_command(folder: Path, node: int, as_json: bool) -> None:
     if as_json:
         print_json(show.facts(view, node))
     else:
-        lines(show.lines(view, node))
+        print_lines(show.lines(view, node))
 
 
 @click.command("diff")
-@click.argument("one", type=click.IntRange(min=0), metavar="A")
-@click.argument("other", type=click.IntRange(min=0), metavar="B")
+@click.argument("first", type=click.IntRange(min=0), metavar="A")
+@click.argument("second", type=click.IntRange(min=0), metavar="B")
 @as_json
 @click.pass_obj
-def diff_command(folder: Path, one: int, other: int, as_json: bool) -> None:
+def diff_command(folder: Path, first: int, second: int, as_json: bool) -> None:
     """Show the patch from node A to node B, and both results.
 
     \b
@@ -104,7 +104,7 @@ def diff_command(folder: Path, one: int, other: int, as_json: bool) -> None:
       airesearch diff 0 12 --json
     """
     view = LabView(folder)
-    pair = (view.tree.get(one), view.tree.get(other))
+    pair = (view.tree.get(first), view.tree.get(second))
     patch = show.patch(view, *pair)
     if as_json:
         print_json({"a": rows.facts(pair[0]), "b": rows.facts(pair[1]), "patch": patch})
@@ -130,7 +130,7 @@ def best_command(folder: Path, as_json: bool) -> None:
     if as_json:
         print_json(summary.best_facts(view))
     else:
-        lines(summary.best_lines(view))
+        print_lines(summary.best_lines(view))
 
 
 @click.command("lineage")
@@ -153,4 +153,4 @@ def lineage_command(folder: Path, node: int, as_json: bool) -> None:
     click.echo(rows.HEADER)
     for member in path:
         paint(member, rows.line(member, view.metric))
-        lines(lineage.beside(view.tree, member))
+        print_lines(lineage.beside(view.tree, member))

@@ -30,9 +30,9 @@ def print_rows(rows: Iterable[Any]) -> None:
     click.echo("[]" if lead == "[\n" else "\n]")
 
 
-def lines(found: Iterable[str]) -> None:
+def print_lines(lines: Iterable[str]) -> None:
     """Print each line as it comes."""
-    for line in found:
+    for line in lines:
         click.echo(line)
 
 

@@ -55,10 +55,10 @@ def examine(lab: Lab | None, variables: Mapping[str, str]) -> list[Finding]:
 
 def _git(variables: Mapping[str, str]) -> Finding:
     git = shutil.which("git", path=variables.get("PATH"))
-    said = answer_of([git, "--version"]).strip() if git else ""
-    if not said:
+    version = answer_of([git, "--version"]).strip() if git else ""
+    if not version:
         return Finding("git", "mend", "there is no git", "apt-get install git")
-    number = said.removeprefix("git version ").split()[0]
+    number = version.removeprefix("git version ").split()[0]
     parts = tuple(int(part) for part in number.split(".")[:2] if part.isdigit())
     if parts < _OLDEST_GIT:
         return Finding("git", "mend", f"{number} is older than 2.31", "apt-get install git")
@@ -78,8 +78,8 @@ def _python(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) -> Fi
     program = find_command(task.candidate, variables)
     if program is None or committed_path(lab, tree, program):
         return Finding("python", "ok", f"trials run no Python of ours: {task.candidate}")
-    said = answer_of([program, "--version"]).strip() if "py" in program else ""
-    return Finding("python", "ok", f"{program} ({said})" if said else program)
+    version = answer_of([program, "--version"]).strip() if "py" in program else ""
+    return Finding("python", "ok", f"{program} ({version})" if version else program)
 
 
 def _sandbox(task: Task | None) -> Finding:

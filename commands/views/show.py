@@ -66,12 +66,12 @@ def facts(view: LabView, node_id: int) -> dict[str, Any]:
     }
 
 
-def patch(view: LabView, one: Node, other: Node) -> str:
-    """The patch that makes candidate `other` from candidate `one`, without the bus.
+def patch(view: LabView, first: Node, second: Node) -> str:
+    """The patch that makes the candidate `second` from the candidate `first`, without the bus.
 
     From the proposed trees: a clone does not hold the candidates' own.
     """
-    old, new = (view.lab.tree_of(node.proposed) for node in (one, other))
+    old, new = (view.lab.tree_of(node.proposed) for node in (first, second))
     text = change.patch(view.lab.repo, old, new, _LONGEST_PATCH, without=BUS)
     return text.decode("utf-8", "replace")
 

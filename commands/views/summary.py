@@ -72,7 +72,7 @@ def _holdout(tree: SearchTree) -> dict[str, Any] | None:
     now = tree.promotions[-1].holdout
     if now is None:
         return None
-    first = next(one.holdout for one in tree.promotions if one.holdout is not None)
+    first = next(merge.holdout for merge in tree.promotions if merge.holdout is not None)
     return {"name": now.name, "value": now.value, "baseline": first.value}
 
 

@@ -25,13 +25,13 @@ def draw(tree: SearchTree, metric: str) -> Iterator[tuple[Node, str]]:
 
 def _below(tree: SearchTree) -> dict[int | None, list[int]]:
     """The nodes to be shown below each, and below None those that have no parent here."""
-    found: dict[int | None, list[int]] = {}
+    below: dict[int | None, list[int]] = {}
     seen = set[int]()
     for node, stub in tree.nodes.stubs():
         parent = stub.parents[0] if stub.parents else None
-        found.setdefault(parent if parent in seen else None, []).append(node)
+        below.setdefault(parent if parent in seen else None, []).append(node)
         seen.add(node)
-    return found
+    return below
 
 
 def _label(node: Node, metric: str, promoted: bool) -> str:
