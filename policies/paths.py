@@ -83,7 +83,19 @@ def _in_one_spelling(pattern: str) -> str:
             names.append([])
         else:
             names[-1].append(token if token != " " else "[ ]")
-    _refuse_shape(names)
+    # Empty names, dots, and stars that git reads as something else than they seem.
+    if not any(names) or any(not name for name in names[1:-1]):
+        raise PatternError("it names nothing: there is an empty name in it")
+    if any("".join(name) in (r"\.", r"\.\.") for name in names):
+        raise PatternError("no path holds . or .. as a name: start from the lab's root with /")
+    if names[-1] == [] and names[-2] == ["**"]:
+        raise PatternError("git reads **/ at the end as folders only: write */ instead")
+    if any(token.startswith("**") for name in names if name != ["**"] for token in name):
+        raise PatternError("git reads ** beside other letters in two ways: write * within a name")
+    stars = sum(name.count("*") for name in names if name != ["*"])
+    if stars > _MOST_STARS or names.count(["**"]) > _MOST_DOUBLE_STARS:
+        most = f"{_MOST_STARS} stars beside letters, or {_MOST_DOUBLE_STARS} times **"
+        raise PatternError(f"more than {most} can take hours to match")
     return sign + "/".join("".join(name) for name in names)
 
 
@@ -99,34 +111,14 @@ def _tokens(pattern: str) -> list[str]:
         if piece["set"] and any(low > high for low, high in _RANGE.findall(piece["set"])):
             raise PatternError("a range runs backwards: write it from low to high, as [a-z]")
         if piece["escaped"] or (piece["plain"] and piece["plain"] not in " /"):
-            tokens.append(_literal(piece["escaped"] or piece["plain"]))
+            char = piece["escaped"] or piece["plain"]
+            # pathspec cuts white space off the end, and reads bytes of a name as such.
+            is_plain = char.isalnum() or ord(char) > 127
+            tokens.append(f"[{char}]" if char.isspace() else char if is_plain else f"\\{char}")
         else:
             tokens.append(piece[0].replace("[^", "[!"))
         at = piece.end()
     return tokens
-
-
-def _literal(char: str) -> str:
-    # pathspec cuts white space off the end, and reads bytes of a name as such.
-    if char.isspace():
-        return f"[{char}]"
-    return char if char.isalnum() or ord(char) > 127 else f"\\{char}"
-
-
-def _refuse_shape(names: list[list[str]]) -> None:
-    """Empty names, dots, and stars that git reads as something else than they seem."""
-    if not any(names) or any(not name for name in names[1:-1]):
-        raise PatternError("it names nothing: there is an empty name in it")
-    if any("".join(name) in (r"\.", r"\.\.") for name in names):
-        raise PatternError("no path holds . or .. as a name: start from the lab's root with /")
-    if names[-1] == [] and names[-2] == ["**"]:
-        raise PatternError("git reads **/ at the end as folders only: write */ instead")
-    if any(token.startswith("**") for name in names if name != ["**"] for token in name):
-        raise PatternError("git reads ** beside other letters in two ways: write * within a name")
-    stars = sum(name.count("*") for name in names if name != ["*"])
-    if stars > _MOST_STARS or names.count(["**"]) > _MOST_DOUBLE_STARS:
-        most = f"{_MOST_STARS} stars beside letters, or {_MOST_DOUBLE_STARS} times **"
-        raise PatternError(f"more than {most} can take hours to match")
 
 
 def is_under(path: str, folders: tuple[str, ...]) -> bool:

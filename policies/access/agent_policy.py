@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..paths import PatternError, matches
 from ..task.rules import Problem, limit
@@ -51,7 +52,7 @@ def parse_policy(source: str | bytes, file: str, agent: str) -> AgentPolicy:
     Raises SchemaError with file, line and mend where it describes none.
     """
     document = load_document(AgentPolicy, source, file)
-    named = {
+    named: dict[str, Any] = {
         key: tuple(pattern.replace(_PLACE, agent) for pattern in getattr(document.value, key))
         for key in _LISTS
     }
