@@ -111,6 +111,18 @@ def test_an_operator(kitchen: Kitchen, tmp_path: Path) -> None:
     assert "parent     0 by ablate" in kitchen.type(lab, *typed)
 
 
+@pytest.mark.skipif(
+    not (ROOT / "agents" / "executors" / "base.py").exists(), reason="no executors yet"
+)
+def test_an_executor(kitchen: Kitchen, tmp_path: Path) -> None:
+    typed = kitchen.cook("Adding an executor")
+    lab = repository(tmp_path / "lab", toy_files([lr(0.2)]))
+    kitchen.type(lab, "airesearch init")
+    shown = kitchen.type(lab, *typed)
+    assert "Executor: nice" in shown
+    assert "everything is true" in shown
+
+
 def test_a_search_policy(kitchen: Kitchen, tmp_path: Path) -> None:
     typed = kitchen.cook("Adding a search policy")
     files = toy_files([lr(0.3), lr(0.2)], search={"policy": "anywhere"})
