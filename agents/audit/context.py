@@ -9,16 +9,15 @@ from itertools import accumulate, takewhile
 
 from ...gitlab.errors import AiresearchError
 from ...gitlab.reader.objects import Objects, Unsound
-from ...gitlab.reader.trees import BUS, edits, protocol, read
+from ...gitlab.reader.trees import edits, protocol, read
 from ...gitlab.reader.values import Edit
 from ...gitlab.record.facts import Status
+from ...gitlab.record.paths import FAILED, REFUSED
 from ...gitlab.record.records import Judge, Measure
 from .figures import Spread, spread, values
 from .node_history import Trunk
 from .values import Promotion, Rules, Story, Terms
 
-REFUSED = f"{BUS}/refused.patch"
-FAILED = f"{BUS}/error.txt"
 CLOCKS_APART_SECONDS = 300
 """What the clocks of two machines that work on one lab may differ by."""
 _SCREEN = 3

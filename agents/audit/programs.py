@@ -13,8 +13,9 @@ from hashlib import sha256
 from typing import Any
 
 from ...gitlab.reader.objects import Objects
-from ...gitlab.reader.trees import BUS, candidate, edits
+from ...gitlab.reader.trees import candidate, edits
 from ...gitlab.reader.values import Edit, Entry
+from ...gitlab.record.paths import BUS
 from ...gitlab.record.text import quote_path
 
 _FILES = (0o100644, 0o100755)

@@ -2,10 +2,11 @@
 
 from functools import partial
 
-from ...gitlab.reader.trees import BUS, candidate, content, lines_fault
+from ...gitlab.reader.trees import candidate, content, lines_fault
 from ...gitlab.record.facts import Diff, Operator
+from ...gitlab.record.paths import BUS, FAILED, REFUSED
 from ...gitlab.record.text import quote_path
-from .context import FAILED, REFUSED, Case
+from .context import Case
 from .node_history import Claims
 from .programs import is_program
 from .values import Change, Story, Terms

@@ -6,24 +6,24 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from ...gitlab.reader.trees import BUS, edits, find, read
+from ...gitlab.reader.trees import edits, find, read
 from ...gitlab.reader.values import Commit
 from ...gitlab.record.facts import Status
+from ...gitlab.record.paths import ENVIRONMENT, FAILED, REFUSED, RESULT, RUN_LOG
 from ...gitlab.record.records import Measure
-from .context import FAILED, NO_ANSWERS, REFUSED, Case
+from ...policies.task.task import MIB
+from .context import NO_ANSWERS, Case
 from .node_history import Claims
 from .programs import unlike
 from .values import Step, Story, Terms
 
-_ENVIRONMENT, _RESULT = f"{BUS}/environment.json", f"{BUS}/result.json"
-_FILES = frozenset((_ENVIRONMENT, _RESULT, f"{BUS}/run.log"))
+_FILES = frozenset((ENVIRONMENT, RESULT, RUN_LOG))
 _TWIN = re.compile(
     r"same (?P<what>candidate|program) as node (?P<node>\d+)"
     r"(?: \(formatting and comments aside\))?, which was (?P<status>\w+)"
 )
 _NO_TWIN = "it is a duplicate of no earlier trial that its Reason names"
 _LINE_COUNTS = {"code_lines", "diff_lines"}
-_MIB = 1 << 20
 _ROUNDED = 1e-6
 
 
@@ -53,10 +53,10 @@ def _faults(
         yield f"it says it is trial {said.trial}, and it is one of node {story.node}"
     if (said.candidate, said.protocol) != (story.propose.candidate, story.propose.protocol):
         yield "its Candidate or Protocol is not what was proposed"
-    environment = find(case.objects, tree, _ENVIRONMENT)
+    environment = find(case.objects, tree, ENVIRONMENT)
     if environment is None or environment.oid != said.environment:
-        yield f"its Environment is {said.environment}, and {_ENVIRONMENT} is another"
-    yield from _file_faults(said, read(case.objects, tree, _RESULT))
+        yield f"its Environment is {said.environment}, and {ENVIRONMENT} is another"
+    yield from _file_faults(said, read(case.objects, tree, RESULT))
     if said.subject != _subject(said):
         yield f"its subject says {said.subject!r}, and its result is {_subject(said)!r}"
     usual = case.seeds[said.protocol, said.trial.replicate]
@@ -75,7 +75,7 @@ def _file_faults(said: Measure, data: bytes | None) -> Iterator[str]:
     try:
         found = json.loads(data or b"")
     except ValueError:
-        yield f"{_RESULT} is missing or no JSON"
+        yield f"{RESULT} is missing or no JSON"
         return
     expected = {
         "trial": str(said.trial),
@@ -89,7 +89,7 @@ def _file_faults(said: Measure, data: bytes | None) -> Iterator[str]:
     }
     for key, value in expected.items():
         if not isinstance(found, dict) or key not in found or found[key] != value:
-            yield f"{_RESULT} has another {key} than its trailers"
+            yield f"{RESULT} has another {key} than its trailers"
 
 
 def _subject(said: Measure) -> str:
@@ -165,8 +165,8 @@ def _built_in_faults(
     size = story.propose.diff
     expected = {
         "train_seconds": said.duration,
-        "peak_memory_mb": said.peak_memory / _MIB,
-        "output_mb": said.output_bytes / _MIB,
+        "peak_memory_mb": said.peak_memory / MIB,
+        "output_mb": said.output_bytes / MIB,
         "diff_lines": float(size.added + size.removed),
     }
     for name, value in expected.items():

@@ -3,10 +3,8 @@
 import os
 
 from ...gitlab.lab.lab import Lab
-from ...policies.task.task import Task
+from ...policies.task.task import MIB, Task
 from .slots import Slots
-
-_MIB = 1 << 20
 
 
 def slots_for(lab: Lab, task: Task) -> Slots | None:
@@ -28,4 +26,4 @@ def _cpus() -> int:
 
 
 def _memory_mb() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // MIB

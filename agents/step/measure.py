@@ -10,12 +10,13 @@ from pathlib import Path
 
 from ...gitlab.events import emit
 from ...gitlab.record.facts import Status, Trial, Verdict
+from ...gitlab.record.paths import ENVIRONMENT, FAILED, REFUSED, RESULT, RUN_LOG
 from ...gitlab.record.records import Measure
 from ...gitlab.store.change import compare
 from ...gitlab.store.refs import node_branch
 from ...gitlab.store.trees import edit, read
 from ...gitlab.tree.search_tree import Node, SearchTree
-from ...policies.access.guard import FAILED, REFUSED, runner_policy
+from ...policies.access.guard import runner_policy
 from ..executors.capacity import slots_for
 from ..executors.environment import find_command
 from ..executors.local.process import listening
@@ -44,9 +45,9 @@ def measure(campaign: Campaign, node: Node, replicate: int) -> Node:
         campaign.lab.repo,
         campaign.lab.tree_of(node.tip),
         {
-            "research/result.json": _result(record),
-            "research/run.log": outcome.log,
-            "research/environment.json": environment,
+            RESULT: _result(record),
+            RUN_LOG: outcome.log,
+            ENVIRONMENT: environment,
         },
     )
     check = runner_policy().check

@@ -7,12 +7,13 @@ from functools import partial
 from ...gitlab.desk.desk import Desk
 from ...gitlab.errors import AiresearchError, Denied
 from ...gitlab.record.facts import Diff, Operator
+from ...gitlab.record.paths import FAILED, REFUSED, RESULT
 from ...gitlab.record.records import Propose
 from ...gitlab.store.change import Check, compare, patch
 from ...gitlab.store.refs import node_branch
 from ...gitlab.store.trees import Oid, edit, read
 from ...gitlab.tree.search_tree import Node, SearchTree
-from ...policies.access.guard import FAILED, REFUSED, Policy, no_change_policy, refusal_policy
+from ...policies.access.guard import Policy, no_change_policy, refusal_policy
 from ...policies.search.policies import Expansion
 from ..proposers.base import Brief, History, Past, Proposal
 from ..proposers.registry import Agent
@@ -22,7 +23,6 @@ from ..trials.program_id import program
 
 _PATCH_LIMIT = 1 << 16
 _NO_DIFF = Diff(0, 0, 0)
-_RESULT = "research/result.json"
 _REMEMBERED, _EXTREMES = 1000, 100
 """How many nodes a proposer is told of, and how many of them for the best and the worst scores."""
 
@@ -203,7 +203,7 @@ def _past(campaign: Campaign, node: Node, policy: Policy) -> Past:
     """A node as the proposer may know it: files outside its policy raise Denied, as on the desk."""
     files = partial(_look, campaign, node, policy)
     # A trial's reason may quote its log, so it is for those who may read the result on the bus.
-    reason = node.reason if policy.may_read(_RESULT).allowed else ""
+    reason = node.reason if policy.may_read(RESULT).allowed else ""
     return Past(node.id, str(node.status), campaign.value(node), files, reason)
 
 

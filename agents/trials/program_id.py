@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from ...gitlab.lab.lab import BUS, Lab
+from ...gitlab.lab.lab import Lab
+from ...gitlab.record.paths import BUS
 from ...gitlab.store.change import compare
 from ...gitlab.store.trees import Entry, Oid, Repository, find
 

@@ -12,7 +12,7 @@ from ...gitlab.record.facts import Status
 from ...gitlab.store.trees import EMPTY, Oid, differences, read
 from ...policies.access.guard import Policy
 from ...policies.paths import matches
-from ...policies.task.task import Task
+from ...policies.task.task import MIB, Task
 from ..executors.environment import describe, find_command
 from ..executors.local.folder_cache import Laid, Pool
 from ..executors.local.process import CannotStart, Ran, held_folder
@@ -20,8 +20,6 @@ from ..executors.local.trial_process import Stage
 from .outcome import Outcome, ended, failure
 from .outputs import BadOutput, pass_outputs
 from .score import BadScore, ordered, partial, read_metrics, read_printed, require
-
-_MIB = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -124,7 +122,7 @@ class Runner:
         metrics.touch()
         scratch.mkdir()
         try:
-            limit = self._task.budget.output_mb * _MIB
+            limit = self._task.budget.output_mb * MIB
             pass_outputs(self._task.outputs, work.folder, bench.folder, limit)
             scored = self._stage.evaluator(
                 bench.folder, metrics, scratch, job.seed, job.gpu, bench.known
@@ -152,8 +150,8 @@ class Runner:
         wanted = set(self._task.metrics)
         values = {
             "train_seconds": outcome.duration,
-            "peak_memory_mb": outcome.peak_memory / _MIB,
-            "output_mb": outcome.output_bytes / _MIB,
+            "peak_memory_mb": outcome.peak_memory / MIB,
+            "output_mb": outcome.output_bytes / MIB,
             "diff_lines": float(job.diff_lines),
         }
         if "code_lines" in wanted:

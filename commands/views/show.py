@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ...gitlab.lab.lab import BUS
+from ...gitlab.record.paths import BUS, RUN_LOG
 from ...gitlab.store import change
 from ...gitlab.store.trees import read
 from ...gitlab.tree.search_tree import Node
@@ -33,7 +33,7 @@ def lines(view: LabView, node_id: int) -> Iterator[str]:
         yield f"\n{propose.body}"
     if node.parents:
         yield f"\n{_change(view, node)}".rstrip()
-    log = (read(lab.repo, lab.tree_of(node.tip), "research/run.log") or b"") if node.trials else b""
+    log = (read(lab.repo, lab.tree_of(node.tip), RUN_LOG) or b"") if node.trials else b""
     tail = log.decode("utf-8", "replace").splitlines()[-_LOG_LINES:]
     if tail:
         yield "\n".join(["", "end of the log:", *(f"  {line}" for line in tail)])

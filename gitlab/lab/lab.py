@@ -14,6 +14,7 @@ from pygit2.enums import FileMode, RepositoryOpenFlag
 
 from ..errors import AiresearchError, Denied, RefMoved
 from ..events import emit
+from ..record.paths import BUS, TASK_FILE
 from ..record.records import Record
 from ..remote.behind import lagging
 from ..remote.publish import Wire
@@ -22,9 +23,6 @@ from ..store.durable import enable, sync
 from ..store.refs import common_folder, node_branch, places, swap, tip
 from ..store.trees import EMPTY, Entry, edit, find, pick
 from .checkout import checkouts
-
-TASK_FILE = "airesearch.yaml"
-BUS = "research"
 
 
 class Lab:

@@ -11,10 +11,10 @@ from dulwich.refs import Ref
 from dulwich.repo import Repo
 
 from ..errors import AiresearchError
+from ..record.paths import TASK_FILE
 from .objects import Objects, Unsound
 from .trees import find
 
-_TASK = "airesearch.yaml"
 _NODE = re.compile(r"refs/(?:heads|remotes/(?P<remote>.+))/node/(?P<id>\d{6,})")
 
 _STEP = re.compile(r"([~^])(\d*)")
@@ -87,7 +87,7 @@ class Place:
         if len(holders) == 1:
             return holders[0]
         raise AiresearchError(
-            f"{'more than one' if holders else 'no'} branch holds {_TASK}",
+            f"{'more than one' if holders else 'no'} branch holds {TASK_FILE}",
             "say which is the trunk: git config airesearch.trunk BRANCH",
         )
 
@@ -150,7 +150,7 @@ class Place:
         if branch.startswith("node/") or not tips:
             return False
         try:
-            return find(self.objects, self.objects.commit(tips[0]).tree, _TASK) is not None
+            return find(self.objects, self.objects.commit(tips[0]).tree, TASK_FILE) is not None
         except Unsound:
             return False
 

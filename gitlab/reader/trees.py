@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from ..record.facts import Diff
+from ..record.paths import BUS
 from .objects import FOLDER, GITLINK, Objects, object_id
 from .values import Edit, Entry
 
-BUS = "research"
 _SNIFFED = 8000
 _TEXT = bytes({*range(0x20, 0x7F), *range(0x80, 0x100), *b"\t\n\r\f\v"})
 _MARKS = (b"\xff\xfe", b"\xfe\xff")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ...gitlab.record.paths import BUS, ENVIRONMENT, FAILED, NOTES, REFUSED, RESULT, RUN_LOG
 from ...gitlab.record.text import plural, quote_path
 from ...gitlab.store.change import Change, Decision, PathChange
 from ...gitlab.store.trees import is_sound
@@ -10,13 +11,7 @@ from ..paths import is_git_own, is_run_by_python, is_under, matches
 from ..task.task import Task
 from .agent_policy import AgentPolicy
 
-REFUSED = "research/refused.patch"
-"""The change the guard refused."""
-FAILED = "research/error.txt"
-"""Why the proposer made no proposal."""
-NOTES = "research/notes"
-"""The one folder of the bus that agents may append to."""
-_BUS = ("research",)
+_BUS = (BUS,)
 _PRIVATE = ("private",)
 
 
@@ -160,8 +155,7 @@ def refusal_policy(agent: str) -> Policy:
 
 def runner_policy() -> Policy:
     """The runner writes what it measured."""
-    files = ("result.json", "run.log", "environment.json")
-    return Policy("runner", tuple(f"research/{name}" for name in files))
+    return Policy("runner", (RESULT, RUN_LOG, ENVIRONMENT))
 
 
 def no_change_policy(agent: str) -> Policy:

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 
 from ...gitlab.record.facts import Status, Verdict
 from ...gitlab.record.records import Judge, Measure
-from ..task.task import Task
-
-_MIB = 1 << 20
+from ..task.task import MIB, Task
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,8 @@ def _limits(task: Task, trial: Measure) -> Iterator[Distance]:
     budget = task.budget
     figures = {
         Status.TIMEOUT: ("train_seconds", trial.duration, budget.trial_seconds),
-        Status.MEMORY: ("peak_memory_mb", trial.peak_memory / _MIB, budget.trial_memory_mb),
-        Status.OUTPUT: ("output_mb", trial.output_bytes / _MIB, budget.output_mb),
+        Status.MEMORY: ("peak_memory_mb", trial.peak_memory / MIB, budget.trial_memory_mb),
+        Status.OUTPUT: ("output_mb", trial.output_bytes / MIB, budget.output_mb),
     }
     if trial.status in figures:
         metric, value, bound = figures[trial.status]

@@ -6,10 +6,13 @@ from functools import lru_cache
 from typing import Literal
 
 from ...gitlab.record.facts import Goal
+from ...gitlab.record.paths import TASK_FILE
 from . import rules
 from .schema import load_document
 
-FILE = "airesearch.yaml"
+FILE = TASK_FILE
+MIB = 1 << 20
+"""Bytes in a megabyte, as limits and figures have it."""
 BUILT_IN = ("train_seconds", "peak_memory_mb", "output_mb", "code_lines", "diff_lines")
 """Metrics the runner measures itself; a candidate cannot report them."""
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from ....gitlab.hooks.push_view import Commit, short
 from ....gitlab.record.facts import Status, Verdict
+from ....gitlab.record.paths import ENVIRONMENT, RESULT
 from ....gitlab.record.records import Judge, Measure, Propose, Record
 from ....gitlab.store.change import Change, compare
 from ....gitlab.store.trees import Oid, find, read
@@ -93,9 +94,9 @@ def _measure_faults(
     done = [one.trial.replicate for one in before if isinstance(one, Measure)]
     if record.trial.node != record.node or not may_follow(done, record.trial.replicate, timing):
         yield f"its Trial is {record.trial}, which cannot follow replicates {done}"
-    entry = find(after.lab.repo, commit.tree_id, "research/environment.json")
+    entry = find(after.lab.repo, commit.tree_id, ENVIRONMENT)
     yield from _claim("Environment", record.environment, "" if entry is None else str(entry.oid))
-    yield from _result_faults(read(after.lab.repo, commit.tree_id, "research/result.json"), record)
+    yield from _result_faults(read(after.lab.repo, commit.tree_id, RESULT), record)
 
 
 def _result_faults(result: bytes | None, record: Measure) -> Iterator[str]:
@@ -103,7 +104,7 @@ def _result_faults(result: bytes | None, record: Measure) -> Iterator[str]:
         facts = json.loads(result or b"")
         metrics, status = dict(facts["metrics"]), facts["status"]
     except (ValueError, KeyError, TypeError):
-        yield "research/result.json cannot be read"
+        yield f"{RESULT} cannot be read"
         return
     yield from _claim("Status", str(record.status), status)
     yield from _claim("Metric", {one.name: one.value for one in record.metric}, metrics)

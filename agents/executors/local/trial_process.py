@@ -8,13 +8,12 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from ....policies.task.task import Task
+from ....policies.task.task import MIB, Task
 from ..environment import find_command, search_path, trial_environment
 from .process import CannotStart, Known, Limits, Ran, run
 from .sandbox import Kind, Room, Tools, choose, tools_for, wrap
 from .sandbox.bubblewrap import ANSWER, TEMP
 
-_MIB = 1 << 20
 _CANDIDATE, _EVALUATOR = Path("/candidate"), Path("/evaluator")
 
 
@@ -76,7 +75,7 @@ class Stage:
             folder=folder,
             place=place,
             writable=True,
-            memory=self._task.budget.trial_memory_mb * _MIB,
+            memory=self._task.budget.trial_memory_mb * MIB,
             tools=self._tools(command),
             data=self._task.data,
             devices=self._task.devices,
@@ -92,9 +91,7 @@ class Stage:
         self, command: str, room: Room, env: Mapping[str, str], known: Known | None = None
     ) -> Ran:
         budget = self._task.budget
-        limits = Limits(
-            budget.trial_seconds, budget.trial_memory_mb * _MIB, budget.output_mb * _MIB
-        )
+        limits = Limits(budget.trial_seconds, budget.trial_memory_mb * MIB, budget.output_mb * MIB)
         argv = [room.tools.program, *shlex.split(command)[1:]]
         _require(argv[0], room.folder, env)
         try:

@@ -24,7 +24,7 @@ from ....gitlab.store.refs import common_folder
 from ....gitlab.store.trees import Repository
 from ....policies.paths import is_under, matches
 from ....policies.task.rules import plain
-from ....policies.task.task import Task
+from ....policies.task.task import MIB, Task
 from ...executors.environment import find_command, trial_environment
 from ...executors.local.process import Limits, Ran, held_folder, run, sweep
 from ..base import Brief, Proposal
@@ -32,7 +32,6 @@ from ..replies import Reply, keep, recall
 from .brief import render_brief
 from .sandbox import without
 
-_MIB = 1 << 20
 _TRIALS_OF_TIME = 10
 _KEYS = ("_API_KEY", "_BASE_URL", "_MODEL")
 _LONGEST_BODY = 8_000
@@ -67,7 +66,7 @@ class Command:
         if kept is None or (kept.agent, kept.parent) != (self.agent, brief.parent):
             kept = self._ask(desk, brief)
         junk = _ignore_lines(desk, kept.laid)
-        bounds = Bounds(self.task.budget.output_mb * _MIB)
+        bounds = Bounds(self.task.budget.output_mb * MIB)
         back = absorb(desk, kept.laid, bounds, lambda path: self._is_left(path, junk))
         if kept.code != 0 and not (back.written or back.removed):
             raise AgentFailed(f"{self.command}: {_end(kept)}")
@@ -121,8 +120,8 @@ class Command:
         budget = self.task.budget
         return Limits(
             seconds=_TRIALS_OF_TIME * budget.trial_seconds,
-            memory=budget.trial_memory_mb * _MIB,
-            output=budget.output_mb * _MIB,
+            memory=budget.trial_memory_mb * MIB,
+            output=budget.output_mb * MIB,
         )
 
 
