@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...gitlab.desk.export import Laid, LaidFile
+from ...gitlab.desk.export import ExportedFile, ExportedTree
 from ...gitlab.record.facts import Operator
 from ..executors.local.process.leftovers import remove
 
@@ -29,7 +29,7 @@ class Reply:
     parent: int
     """The node it was asked to go on from."""
     operator: Operator
-    laid: Laid
+    laid: ExportedTree
     code: int
     """Its exit code, or minus a signal's number."""
     log: bytes
@@ -59,12 +59,14 @@ def recall(home: Path, node: int) -> Reply | None:
     try:
         facts: dict[str, Any] = json.loads(note.read_text())
         laid = facts["laid"]
-        files = {path: LaidFile(**file) for path, file in laid["files"].items()}
+        files = {path: ExportedFile(**file) for path, file in laid["files"].items()}
         return Reply(
             facts["agent"],
             int(facts["parent"]),
             Operator(facts["operator"]),
-            Laid(place, tuple(laid["identity"]), files, laid["root"], tuple(laid["hidden"])),
+            ExportedTree(
+                place, tuple(laid["identity"]), files, laid["root"], tuple(laid["hidden"])
+            ),
             int(facts["code"]),
             base64.b64decode(facts["log"]),
         )

@@ -1,4 +1,4 @@
-"""An agent's folder taken back: its files against those laid out, staged on the desk.
+"""An agent's folder taken back: its files against those exported, staged on the desk.
 
 The tree alone counts. No git runs on the content, so no attribute, filter or setting of the agent
 has a say; what is no plain file of the folder is refused with its reason.
@@ -12,17 +12,17 @@ from ..errors import Denied
 from ..record.text import plural
 from .commit_messages import read_messages
 from .desk import Desk
-from .export import Laid
-from .folder_scan import Bounds, Survey
+from .export import ExportedTree
+from .folder_scan import Bounds, scan_folder
 from .safe_open import opened_root
 
-__all__ = ["Absorbed", "Bounds", "absorb"]
+__all__ = ["Bounds", "Collected", "collect_changes"]
 
 _REASONS_LISTED = 20
 
 
 @dataclass(frozen=True)
-class Absorbed:
+class Collected:
     """What came back; paths in order."""
 
     written: tuple[str, ...]
@@ -33,43 +33,31 @@ class Absorbed:
     """Of the commits the agent made, oldest first."""
 
 
-def absorb(desk: Desk, laid: Laid, bounds: Bounds, ignored: Callable[[str], bool]) -> Absorbed:
+def collect_changes(
+    desk: Desk, exported: ExportedTree, bounds: Bounds, ignored: Callable[[str], bool]
+) -> Collected:
     """Stage on `desk` what differs in the folder; new files that are `ignored` are left behind.
 
     Raises Denied with the reasons where something in it cannot be taken; what can be is staged.
     """
     try:
-        with opened_root(laid.folder) as root:
+        with opened_root(exported.folder) as root:
             facts = os.fstat(root)
-            if (facts.st_dev, facts.st_ino) != laid.identity:
+            if (facts.st_dev, facts.st_ino) != exported.identity:
                 raise Denied(("another folder stands where the desk was laid out",))
-            survey = Survey(root, laid, bounds, ignored)
-            messages = read_messages(root, laid.root)
+            scan = scan_folder(root, exported, bounds, ignored)
+            messages = read_messages(root, exported.root)
     except OSError as error:
         raise Denied((f"the desk's folder is gone or replaced: {error.strerror}",)) from None
-    reasons = [*survey.reasons(), *_stage(desk, survey)]
-    if reasons:
-        raise Denied(_bounded(reasons))
-    written, modes = tuple(sorted(survey.changed)), tuple(sorted(survey.modes))
-    return Absorbed(written, survey.removed(), modes, messages)
-
-
-def _stage(desk: Desk, survey: Survey) -> list[str]:
-    """The reasons against what the desk does not take."""
-    reasons: list[str] = []
-    for path, data in sorted(survey.changed.items()):
+    reasons = list(scan.reasons)
+    for path, data in (*scan.changed.items(), *((path, None) for path in scan.removed)):
         try:
-            desk.write(path, data)
+            desk.stage(path, data)
         except Denied as denied:
             reasons += denied.reasons
-    for path in survey.removed():
-        try:
-            desk.remove(path)
-        except Denied as denied:
-            reasons += denied.reasons
-    return reasons
-
-
-def _bounded(reasons: list[str]) -> tuple[str, ...]:
     more = len(reasons) - _REASONS_LISTED
-    return (*reasons[:_REASONS_LISTED], *([f"and {plural(more, 'reason')} more"] * (more > 0)))
+    if more > 0:
+        reasons[_REASONS_LISTED:] = [f"and {plural(more, 'reason')} more"]
+    if reasons:
+        raise Denied(tuple(reasons))
+    return Collected(tuple(scan.changed), scan.removed, scan.other_modes, messages)

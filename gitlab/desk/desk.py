@@ -34,21 +34,14 @@ class Desk:
     def list(self) -> tuple[str, ...]:
         """The readable paths, staged edits included."""
         paths = {entry.path for entry in walk(self._lab.repo, self._tree)} | set(self._edits)
-        return tuple(
-            sorted(
-                path
-                for path in paths
-                if self._edits.get(path, b"") is not None and self._may_read(path).allowed
-            )
-        )
+        there = (path for path in paths if self._edits.get(path, b"") is not None)
+        return tuple(sorted(path for path in there if self._may_read(path).allowed))
 
     def read(self, path: str) -> bytes:
         """The content of `path`. Raises Denied outside policy, FileNotFoundError where absent."""
-        decision = self._may_read(path)
-        if not decision.allowed:
-            raise Denied(decision.reasons)
-        staged = path in self._edits
-        data = self._edits[path] if staged else read(self._lab.repo, self._tree, path)
+        self._may_read(path).require()
+        is_staged = path in self._edits
+        data = self._edits[path] if is_staged else read(self._lab.repo, self._tree, path)
         if data is None:
             raise FileNotFoundError(path)
         return data
@@ -59,14 +52,15 @@ class Desk:
 
     def write(self, path: str, data: bytes) -> None:
         """Stage new content for `path`. Raises Denied for a path no tree can hold."""
-        self._stage(path, data)
+        self.stage(path, data)
 
     def remove(self, path: str) -> None:
         """Stage the removal of `path`. Raises Denied for a path no tree can hold."""
-        self._stage(path, None)
+        self.stage(path, None)
 
-    def _stage(self, path: str, data: bytes | None) -> None:
-        if not (is_sound(path) and _is_whole(path)):
+    def stage(self, path: str, data: bytes | None) -> None:
+        """Write `path`, or remove it where `data` is None."""
+        if not is_sound(path):
             raise Denied((f"{quote_path(path)} is not a path inside the lab",))
         self._edits[path] = data
 
@@ -78,12 +72,3 @@ class Desk:
         """The same without edits of what may not be read: a patch of those would show it."""
         shown = {path: data for path, data in self._edits.items() if self._may_read(path).allowed}
         return edit(self._lab.repo, self._tree, shown)
-
-
-def _is_whole(path: str) -> bool:
-    """Whether `path` is bytes that a tree can name, and no half of a character."""
-    try:
-        path.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -45,37 +46,19 @@ def opened_root(folder: Path) -> Iterator[int]:
 @contextmanager
 def opened(root: int, path: str) -> Iterator[int]:
     """A handle on the folder `path` below `root`; raises OSError where a step is no folder."""
-    here = os.open(".", _FOLDER, dir_fd=root)
+    handle = os.open(".", _FOLDER, dir_fd=root)
     try:
         for name in filter(None, path.split("/")):
-            below = os.open(name, _FOLDER, dir_fd=here)
-            os.close(here)
-            here = below
-        yield here
-    finally:
-        os.close(here)
-
-
-def read_plain(folder: int, name: str, most: int) -> Content:
-    """The regular file `name` in the open `folder`.
-
-    Raises Unfit for anything else, for one with a second name, for one over `most` bytes and for
-    one that changes while it is read; OSError where it cannot be opened.
-    """
-    _require_plain(os.stat(name, dir_fd=folder, follow_symlinks=False), most)
-    handle = os.open(name, _FILE, dir_fd=folder)
-    try:
-        before = os.fstat(handle)
-        _require_plain(before, most)
-        data = _read(handle, before.st_size + 1)
-        if _state(before) != _state(os.fstat(handle)) or len(data) != before.st_size:
-            raise Unfit("changed while it was read")
+            below = os.open(name, _FOLDER, dir_fd=handle)
+            os.close(handle)
+            handle = below
+        yield handle
     finally:
         os.close(handle)
-    return Content(data, bool(before.st_mode & stat.S_IXUSR))
 
 
-def _require_plain(facts: os.stat_result, most: int) -> None:
+def require_plain(facts: os.stat_result, most: int) -> None:
+    """Raises Unfit for what is no regular file, has a second name or is over `most` bytes."""
     if not stat.S_ISREG(facts.st_mode):
         raise Unfit(f"is {_KINDS.get(stat.S_IFMT(facts.st_mode), 'no regular file')}")
     if facts.st_nlink > 1:
@@ -84,13 +67,23 @@ def _require_plain(facts: os.stat_result, most: int) -> None:
         raise Unfit(f"is too large: {facts.st_size:,} bytes where {most:,} are left")
 
 
-def _read(handle: int, most: int) -> bytes:
-    parts = []
-    while most > 0 and (part := os.read(handle, min(most, 1 << 20))):
-        parts.append(part)
-        most -= len(part)
-    return b"".join(parts)
+def read_plain(folder: int, name: str, most: int) -> Content:
+    """The regular file `name` in the open `folder`.
 
-
-def _state(facts: os.stat_result) -> tuple[int, int, int, int]:
-    return (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_nlink)
+    Raises Unfit as `require_plain` does, and for a file that changes while it is read; OSError
+    where it cannot be opened.
+    """
+    require_plain(os.stat(name, dir_fd=folder, follow_symlinks=False), most)
+    handle = os.open(name, _FILE, dir_fd=folder)
+    try:
+        before = os.fstat(handle)
+        require_plain(before, most)
+        with open(handle, "rb", closefd=False) as file:
+            data = file.read(before.st_size + 1)
+        after = os.fstat(handle)
+    finally:
+        os.close(handle)
+    state = attrgetter("st_size", "st_mtime_ns", "st_ctime_ns", "st_nlink")
+    if state(before) != state(after) or len(data) != before.st_size:
+        raise Unfit("changed while it was read")
+    return Content(data, bool(before.st_mode & stat.S_IXUSR))

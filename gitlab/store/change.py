@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pygit2
 from pygit2.enums import FileMode
 
+from ..errors import Denied
 from ..record.facts import Diff
 from ..record.text import quote_path
 from .trees import Difference, Entry, differences
@@ -81,14 +82,19 @@ class Decision:
         """True where no reason was found."""
         return not self.reasons
 
+    def require(self) -> None:
+        """Raise Denied with every reason, where there is one."""
+        if self.reasons:
+            raise Denied(self.reasons)
+
 
 Check = Callable[[Change], Decision]
 
 
 def compare(repo: pygit2.Repository, old: pygit2.Oid, new: pygit2.Oid) -> Change:
     """The change from tree `old` to tree `new`; a rename is a delete and an add."""
-    found = sorted(differences(repo, old, new), key=lambda one: os.fsencode(one.path))
-    paths = tuple(_path_change(repo, difference) for difference in found)
+    in_order = sorted(differences(repo, old, new), key=lambda file: os.fsencode(file.path))
+    paths = tuple(_path_change(repo, difference) for difference in in_order)
     added, removed = sum(path.added for path in paths), sum(path.removed for path in paths)
     return Change(paths, Diff(len(paths), added, removed))
 
@@ -97,67 +103,52 @@ def patch(
     repo: pygit2.Repository, old: pygit2.Oid, new: pygit2.Oid, limit: int, *, without: str = "\0"
 ) -> bytes:
     """The change as a patch of at most `limit` bytes, but for what the folder `without` holds."""
-    found = (one for one in _tree(repo, old).diff_to_tree(_tree(repo, new)) if one is not None)
+    old_tree, new_tree = (repo[oid].peel(pygit2.Tree) for oid in (old, new))
     left_out = f"{without}/".encode()
-    data = b"".join(p.data for p in found if not p.delta.new_file.raw_path.startswith(left_out))
+    data = b"".join(
+        part.data
+        for part in old_tree.diff_to_tree(new_tree)
+        if part is not None and not part.delta.new_file.raw_path.startswith(left_out)
+    )
     return data if len(data) <= limit else data[:limit] + b"\n... cut here\n"
 
 
-def _tree(repo: pygit2.Repository, oid: pygit2.Oid) -> pygit2.Tree:
-    return repo[oid].peel(pygit2.Tree)
-
-
 def _path_change(repo: pygit2.Repository, difference: Difference) -> PathChange:
-    old, new = difference.before, difference.after
-    before, after = _content(repo, old), _content(repo, new)
-    added, removed = _lines(before, after)
+    old_mode, before = _mode_and_content(repo, difference.before)
+    new_mode, after = _mode_and_content(repo, difference.after)
+    is_binary = b"\0" in after[:_HEAD]
+    # Compared as bytes: no `.gitattributes`, of the tree or of the user, has a say in it.
+    if is_binary or b"\0" in before[:_HEAD]:
+        added = removed = 0
+    elif max(len(before), len(after)) > _LONGEST_COMPARED:
+        added, removed = (
+            data.count(b"\n") + (data[-1:] not in (b"", b"\n")) for data in (after, before)
+        )
+    else:
+        lines = pygit2.Patch.create_from(before, after, context_lines=0)
+        _, added, removed = lines.line_stats
     return PathChange(
         difference.path,
-        _mode(old),
-        _mode(new),
+        old_mode,
+        new_mode,
         len(after),
         len(before),
         added,
         removed,
-        _is_binary(after),
-        new is not None and after.startswith(before),
+        is_binary,
+        difference.after is not None and after.startswith(before),
     )
 
 
-def _mode(entry: Entry | None) -> int:
-    """The mode as git takes it: of a file's bits, only whether its owner may execute it counts."""
+def _mode_and_content(repo: pygit2.Repository, entry: Entry | None) -> tuple[int, bytes]:
+    """What git takes a file for; for a submodule, whose content is not here, the line git shows."""
     if entry is None:
-        return 0
-    if stat.S_ISREG(entry.mode):
-        return int(FileMode.BLOB_EXECUTABLE if entry.mode & stat.S_IXUSR else FileMode.BLOB)
-    return entry.mode
-
-
-def _content(repo: pygit2.Repository, entry: Entry | None) -> bytes:
-    """What a file holds; for a submodule, whose content is not here, the line git shows."""
-    if entry is None:
-        return b""
+        return 0, b""
     if entry.mode == FileMode.COMMIT:
-        return b"Subproject commit %s\n" % str(entry.oid).encode()
-    return repo.odb.read(entry.oid)[1]
-
-
-def _lines(before: bytes, after: bytes) -> tuple[int, int]:
-    """Lines added and removed.
-
-    Compared as bytes: no `.gitattributes`, of the tree or of the user, has a say in it.
-    """
-    if _is_binary(before) or _is_binary(after):
-        return 0, 0
-    if max(len(before), len(after)) > _LONGEST_COMPARED:
-        return _count(after), _count(before)
-    _, added, removed = pygit2.Patch.create_from(before, after, context_lines=0).line_stats
-    return added, removed
-
-
-def _count(data: bytes) -> int:
-    return data.count(b"\n") + (data[-1:] not in (b"", b"\n"))
-
-
-def _is_binary(data: bytes) -> bool:
-    return b"\0" in data[:_HEAD]
+        return entry.mode, b"Subproject commit %s\n" % str(entry.oid).encode()
+    data = repo.odb.read(entry.oid)[1]
+    if stat.S_ISREG(entry.mode):
+        # Of a file's bits, only whether its owner may execute it counts.
+        is_executable = entry.mode & stat.S_IXUSR
+        return int(FileMode.BLOB_EXECUTABLE if is_executable else FileMode.BLOB), data
+    return entry.mode, data

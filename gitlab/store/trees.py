@@ -1,4 +1,4 @@
-"""Trees of files: read, edit, walk and lay them out. A path is str, odd bytes as surrogates.
+"""Trees of files: read, edit, walk and export them. A path is str, odd bytes as surrogates.
 
 Tree objects are read and written here byte by byte: pygit2's own accessors refuse names that are
 not UTF-8, and a lab must survive any name that git allows.
@@ -39,32 +39,37 @@ class Difference:
     after: Entry | None
 
 
-_Edits = Mapping[str, bytes | Entry | None]
-
-
 def is_sound(path: str) -> bool:
-    """Whether a tree can hold `path` and any file system lay it out inside its folder."""
-    return all(_is_sound_name(name) for name in path.split("/"))
+    """Whether a tree can hold `path` and any file system take it inside its folder."""
+    for name in path.split("/"):
+        try:
+            size = len(name.encode("utf-8", "surrogateescape"))
+        except UnicodeEncodeError:  # half a character
+            return False
+        # HFS+ ignores format characters and NTFS has short names: both would make these `.git`.
+        seen = name if name.isascii() else (c for c in name if unicodedata.category(c) != "Cf")
+        bare = "".join(seen).casefold()
+        if bare in ("", ".", "..") or bare.rstrip(". ") in (".git", "git~1"):
+            return False
+        if size > _LONGEST_NAME or "\0" in name:
+            return False
+    return True
 
 
-def _is_sound_name(name: str) -> bool:
-    # HFS+ ignores format characters and NTFS has short names: both would make these `.git`.
-    seen = name if name.isascii() else (c for c in name if unicodedata.category(c) != "Cf")
-    bare = "".join(seen).casefold()
-    is_git = bare.rstrip(". ") in (".git", "git~1")
-    fits = len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
-    return fits and "\0" not in name and bare not in ("", ".", "..") and not is_git
+def folders_of(path: str) -> Iterator[str]:
+    """The folders a path lies in, the outermost first."""
+    return (path[:at] for at, char in enumerate(path) if char == "/")
 
 
 def find(repo: Repository, root: Oid, path: str) -> Entry | None:
     """The file or folder at `path`, or None."""
-    here, mode = root, int(FileMode.TREE)
+    oid, mode = root, int(FileMode.TREE)
     for name in path.split("/"):
-        entry = _open(repo, here).get(name) if mode == FileMode.TREE else None
+        entry = _open(repo, oid).get(name) if mode == FileMode.TREE else None
         if entry is None:
             return None
-        here, mode = entry.oid, entry.mode
-    return Entry(path, here, mode)
+        oid, mode = entry.oid, entry.mode
+    return Entry(path, oid, mode)
 
 
 def read(repo: Repository, root: Oid, path: str) -> bytes | None:
@@ -111,7 +116,7 @@ def _sides(path: str, entry: Entry | None) -> tuple[Entry | None, Oid]:
     return Entry(path, entry.oid, entry.mode), EMPTY
 
 
-def edit(repo: Repository, root: Oid, edits: _Edits) -> Oid:
+def edit(repo: Repository, root: Oid, edits: Mapping[str, bytes | Entry | None]) -> Oid:
     """`root` with each path set to bytes or to another tree's entry, or removed where None.
 
     A file that already stands there keeps its mode. Folders left empty go. The paths must be
@@ -123,31 +128,38 @@ def edit(repo: Repository, root: Oid, edits: _Edits) -> Oid:
         name, _, rest = path.partition("/")
         if rest:
             below.setdefault(name, {})[rest] = value
+        elif isinstance(value, Entry):
+            entries[name] = Entry(name, value.oid, value.mode)
+        elif value is None:
+            entries.pop(name, None)
         else:
-            _place(repo, entries, name, value)
+            old = entries.get(name)
+            executable = old is not None and old.mode == FileMode.BLOB_EXECUTABLE
+            mode = FileMode.BLOB_EXECUTABLE if executable else FileMode.BLOB
+            entries[name] = Entry(name, repo.create_blob(value), int(mode))
     for name, inner in below.items():
         old = entries.get(name)
-        is_folder = old is not None and old.mode == FileMode.TREE
-        new = edit(repo, old.oid if old is not None and is_folder else EMPTY, inner)
+        old_file, old_folder = _sides(name, old)
+        new = edit(repo, old_folder, inner)
         if new != EMPTY:
             entries[name] = Entry(name, new, int(FileMode.TREE))
-        elif is_folder:
+        elif old is not None and old_file is None:
             del entries[name]
     return _write(repo, entries)
 
 
 def pick(repo: Repository, root: Oid, paths: Iterable[str]) -> Oid:
     """The tree of only `paths` (files or whole folders) of `root`; absent ones are left out."""
-    found = {path: find(repo, root, path) for path in paths}
-    return edit(repo, EMPTY, {path: entry for path, entry in found.items() if entry is not None})
+    entries = ((path, find(repo, root, path)) for path in paths)
+    return edit(repo, EMPTY, {path: entry for path, entry in entries if entry is not None})
 
 
 def is_file(entry: Entry) -> bool:
-    """Whether it is laid out: a submodule is not, as its content is not in this repository."""
+    """Whether it is exported: a submodule is not, as its content is not in this repository."""
     return entry.mode != FileMode.COMMIT
 
 
-def lay_out(repo: Repository, root: Oid, folder: Path, keep: Callable[[str], bool]) -> None:
+def export_tree(repo: Repository, root: Oid, folder: Path, keep: Callable[[str], bool]) -> None:
     """Write the files of `root` that `keep` lets through below `folder`, exactly as committed.
 
     No filter of the user's git configuration runs: what is measured is the object, byte for byte.
@@ -174,20 +186,6 @@ def write_file(repo: Repository, entry: Entry, target: Path) -> None:
     handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, bits)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
-
-
-def _place(
-    repo: Repository, entries: dict[str, Entry], name: str, value: bytes | Entry | None
-) -> None:
-    if isinstance(value, Entry):
-        entries[name] = Entry(name, value.oid, value.mode)
-    elif value is None:
-        entries.pop(name, None)
-    else:
-        old = entries.get(name)
-        executable = old is not None and old.mode == FileMode.BLOB_EXECUTABLE
-        mode = FileMode.BLOB_EXECUTABLE if executable else FileMode.BLOB
-        entries[name] = Entry(name, repo.create_blob(value), int(mode))
 
 
 def _open(repo: Repository, oid: Oid) -> dict[str, Entry]:

@@ -15,7 +15,15 @@ from airesearch.agents.executors.local.folder_cache import LARGE, Laid, Pool
 from airesearch.agents.executors.local.process import Limits, run, sweep
 from airesearch.agents.executors.local.sandbox import choose
 from airesearch.gitlab.lab.lab import open_repository
-from airesearch.gitlab.store.trees import EMPTY, Oid, Repository, differences, edit, lay_out, walk
+from airesearch.gitlab.store.trees import (
+    EMPTY,
+    Oid,
+    Repository,
+    differences,
+    edit,
+    export_tree,
+    walk,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import airesearch, code, repository, toy_files
@@ -118,7 +126,7 @@ class Trees:
         return self.one, self.other
 
     def _fresh(self, folder: Path, tree: Oid) -> dict[str, Any]:
-        lay_out(self.repo, tree, folder, kept)
+        export_tree(self.repo, tree, folder, kept)
         return holds(folder)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from airesearch.gitlab.desk.desk import Desk
-from airesearch.gitlab.desk.export import lay_out_desk
+from airesearch.gitlab.desk.export import export_desk
 from airesearch.gitlab.hooks.install import hook_text
 from airesearch.gitlab.store.change import Decision
 from folders import PROFESSED, SECRET, Place, place
@@ -159,6 +159,6 @@ def test_a_desk_with_nothing_readable_is_an_empty_repository(tmp_path: Path) -> 
     desk = Desk(here.lab, tree, lambda _: Decision(("no",)), lambda _: Decision())
     folder = tmp_path / "empty"
     folder.mkdir()
-    laid = lay_out_desk(here.lab.repo, desk, folder, "coder")
+    laid = export_desk(here.lab.repo, desk, folder, "coder")
     assert not laid.files and files(folder) == set()
     assert git(folder, "ls-tree", "-r", "HEAD") == ""

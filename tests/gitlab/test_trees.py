@@ -55,7 +55,7 @@ def test_modes_survive_an_edit(tmp_path: Path) -> None:
     repo = pygit2.Repository(str(folder))
     tree = trees.edit(repo, repo.head.peel(pygit2.Tree).id, {"run.sh": b"new"})
     out = tmp_path / "out"
-    trees.lay_out(repo, tree, out, lambda path: path != "b")
+    trees.export_tree(repo, tree, out, lambda path: path != "b")
     assert os.access(out / "run.sh", os.X_OK)
     assert (out / "run.sh").read_text() == "new"
     assert (out / "link").readlink() == Path("run.sh")
@@ -70,7 +70,7 @@ def test_laid_out_bytes_are_the_object_s(tmp_path: Path) -> None:
     git(folder, "config", "core.autocrlf", "true")
     repo = pygit2.Repository(str(folder))
     tree = trees.edit(repo, trees.EMPTY, {"crlf.py": b"a\r\nb\r\n"})
-    trees.lay_out(repo, tree, tmp_path / "out", lambda _: True)
+    trees.export_tree(repo, tree, tmp_path / "out", lambda _: True)
     assert (tmp_path / "out" / "crlf.py").read_bytes() == b"a\r\nb\r\n"
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from airesearch.gitlab.desk.collect import Absorbed, Bounds, absorb
+from airesearch.gitlab.desk.collect import Bounds, Collected, collect_changes
 from airesearch.gitlab.desk.desk import Desk
-from airesearch.gitlab.desk.export import Laid, lay_out_desk
+from airesearch.gitlab.desk.export import ExportedTree, export_desk
 from airesearch.gitlab.lab.lab import Lab, open_lab
 from airesearch.gitlab.store.change import Decision
 from toys import git, repository, toy_files
@@ -24,17 +24,19 @@ class Place:
     root: Path
     lab: Lab
     desk: Desk
-    laid: Laid
+    laid: ExportedTree
 
     @property
     def folder(self) -> Path:
         """Where the agent works."""
         return self.laid.folder
 
-    def back(self, bounds: Bounds | None = None, ignored: str = "") -> Absorbed:
+    def back(self, bounds: Bounds | None = None, ignored: str = "") -> Collected:
         """The folder taken back; paths below `ignored` are left behind."""
         bounds = bounds or Bounds(1 << 20)
-        return absorb(self.desk, self.laid, bounds, lambda p: bool(ignored) and ignored in p)
+        return collect_changes(
+            self.desk, self.laid, bounds, lambda p: bool(ignored) and ignored in p
+        )
 
     def write(self, path: str, data: str) -> Path:
         """Write a file as the agent."""
@@ -83,4 +85,4 @@ def place(tmp_path: Path, files: Mapping[str, str | bytes] | None = None) -> Pla
     desk = Desk(lab, tree, may_read, lambda _: Decision())
     folder = lab.home / "desks" / "1-1"
     folder.mkdir(parents=True)
-    return Place(root, lab, desk, lay_out_desk(lab.repo, desk, folder, "coder"))
+    return Place(root, lab, desk, export_desk(lab.repo, desk, folder, "coder"))

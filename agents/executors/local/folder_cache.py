@@ -29,9 +29,9 @@ from ....gitlab.store.trees import (
     Oid,
     Repository,
     differences,
+    export_tree,
     find,
     is_file,
-    lay_out,
     walk,
     write_file,
 )
@@ -78,7 +78,7 @@ class Pool:
             del self._home
         if name not in self._kept:
             if not (self._is_sealed and _is_large(self._repo, tree) and self._home):
-                lay_out(self._repo, tree, fresh, keep)
+                export_tree(self._repo, tree, fresh, keep)
                 return Laid(fresh)
             self._kept[name] = _Kept(self._repo, self._home / name)
         known = self._kept[name].lay_out(tree, keep)
@@ -140,7 +140,7 @@ class _Kept:
         # Under another name: what somebody made in the old one may not let itself be removed.
         folder = self._place.with_name(f"{self._place.name}-{secrets.token_hex(4)}")
         self._known = Known(folder, {})
-        lay_out(self._repo, tree, folder, keep)
+        export_tree(self._repo, tree, folder, keep)
         self._laid = take(folder, _MOST)
         self._newest = max(map(changed_at, self._laid.values()))
         folders = [path for path, facts in self._laid.items() if is_folder(facts)]

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from ....gitlab.desk.collect import Absorbed, Bounds, absorb
+from ....gitlab.desk.collect import Bounds, Collected, collect_changes
 from ....gitlab.desk.desk import Desk
-from ....gitlab.desk.export import RESERVED, Laid, lay_out_desk
+from ....gitlab.desk.export import RESERVED, ExportedTree, export_desk
 from ....gitlab.events import emit
 from ....gitlab.record.text import one_line, quote_path
 from ....gitlab.store.refs import common_folder
@@ -67,7 +67,7 @@ class Command:
             kept = self._ask(desk, brief)
         junk = _ignore_lines(desk, kept.laid)
         bounds = Bounds(self.task.budget.output_mb * MIB)
-        back = absorb(desk, kept.laid, bounds, lambda path: self._is_left(path, junk))
+        back = collect_changes(desk, kept.laid, bounds, lambda path: self._is_left(path, junk))
         if kept.code != 0 and not (back.written or back.removed):
             raise AgentFailed(f"{self.command}: {_end(kept)}")
         return _proposal(back, kept)
@@ -76,7 +76,7 @@ class Command:
         """Start the agent, and keep what it came to."""
         sweep(self.desks)
         with held_folder(self.desks / f"{brief.node}-{os.getpid()}") as folder:
-            laid = lay_out_desk(self.repo, desk, folder, self.agent)
+            laid = export_desk(self.repo, desk, folder, self.agent)
             ran = self._start(laid, render_brief(self.task, desk, brief), brief.seed)
             if ran.stopped:
                 raise AgentFailed(f"{self.command}: {ran.reason}")
@@ -86,7 +86,7 @@ class Command:
             emit("propose: reply kept", brief.node)
             return kept
 
-    def _start(self, laid: Laid, text: str, seed: int) -> Ran:
+    def _start(self, laid: ExportedTree, text: str, seed: int) -> Ran:
         own = laid.folder / RESERVED
         (own / "tmp").mkdir(parents=True)
         brief = own / "brief.md"
@@ -102,7 +102,7 @@ class Command:
             argv = without(argv, laid.folder, self._hidden(laid), closed)
         return run(argv, folder=laid.folder, env=env, limits=self._limits())
 
-    def _hidden(self, laid: Laid) -> list[Path]:
+    def _hidden(self, laid: ExportedTree) -> list[Path]:
         """The lab's git folder, and what of its checkout the agent may not read."""
         checkout = [Path(self.repo.workdir).resolve()] if self.repo.workdir else []
         unread = [top / path for top in checkout for path in (*_NEVER_READ, *laid.hidden)]
@@ -125,7 +125,7 @@ class Command:
         )
 
 
-def _ignore_lines(desk: Desk, laid: Laid) -> tuple[str, ...]:
+def _ignore_lines(desk: Desk, laid: ExportedTree) -> tuple[str, ...]:
     """The lab's own .gitignore, as it was laid out."""
     if _IGNORE_FILE not in laid.files:
         return ()
@@ -141,14 +141,14 @@ def _is_pattern(line: str) -> bool:
     return True
 
 
-def _proposal(back: Absorbed, reply: Reply) -> Proposal:
+def _proposal(back: Collected, reply: Reply) -> Proposal:
     subjects = [message.strip().partition("\n")[0] for message in back.messages]
     paths = ", ".join(quote_path(path) for path in (*back.written, *back.removed))
     subject = "; ".join(filter(None, subjects)) or (f"edit {paths}" if paths else "no change")
     return Proposal(subject, "\n\n".join(filter(None, _paragraphs(back, reply))))
 
 
-def _paragraphs(back: Absorbed, reply: Reply) -> list[str]:
+def _paragraphs(back: Collected, reply: Reply) -> list[str]:
     said = "\n\n".join(message.strip() for message in back.messages)
     if len(back.messages) == 1:  # its first line is the subject already
         said = said.partition("\n")[2].strip()
