@@ -60,7 +60,7 @@ def run(campaign: Campaign, trials: int | None, hours: float | None) -> Iterator
                 if not done:
                     raise
                 return
-            keeper.look()
+            keeper.pack_if_due()
             yield found
             done += 1
             patience.take(found.node)

@@ -63,4 +63,4 @@ class Snapshot:
 
     def notice(self, sentence: str) -> None:
         """Something the user should know when the command ends."""
-        self.lab.notices.append(sentence)
+        self.lab.notices.add(sentence)

@@ -21,7 +21,6 @@ from ..agents.workers import run_beside
 from ..examples import names as example_names
 from ..gitlab.errors import AiresearchError
 from ..gitlab.lab.lab import open_lab
-from ..gitlab.remote.publish import Wire
 from .say import STYLES, as_json, node_argument, paint, print_json, print_lines, warn
 from .views import rows, steps, summary
 from .views.lab_view import LabView
@@ -112,7 +111,7 @@ def init(folder: Path, /, path: Path | None, example: str | None, **flags: Any) 
     else:
         settings = _settings(flags) if describes_task else None
         lab = create_lab(place, settings, dict(os.environ))
-    warn(lab.notices)
+    warn(lab.notices.take())
     click.echo(f"the lab is in {lab.repo.workdir or lab.repo.path}, measuring the baseline")
     campaign = Campaign(lab, dict(os.environ))
     click.echo(rows.HEADER)
@@ -167,7 +166,7 @@ def step_command(folder: Path, publish: bool, as_json: bool) -> None:
     else:
         click.echo(rows.HEADER)
         _print_step(campaign, done)
-    warn(campaign.lab.notices)
+    warn(campaign.lab.notices.take())
 
 
 @click.command("run")
@@ -211,7 +210,7 @@ def run_command(
             warn(step_view.notices)
     else:
         _print_steps(told, trials)
-    warn(campaign.lab.notices)
+    warn(campaign.lab.notices.take())
 
 
 @click.command("replicate")
@@ -240,14 +239,11 @@ def replicate_command(folder: Path, node: int, trials: int, as_json: bool) -> No
             click.echo(json.dumps(steps.facts(done)))
         else:
             _print_step(campaign, done)
-    warn(campaign.lab.notices)
+    warn(campaign.lab.notices.take())
 
 
 def _open_campaign(folder: Path, publish: bool, places: Turnstile | None = None) -> Campaign:
-    lab = open_lab(folder)
-    if publish:
-        lab.wire = Wire(lab.repo)
-    return Campaign(lab, dict(os.environ), places)
+    return Campaign(open_lab(folder, publish=publish), dict(os.environ), places)
 
 
 def _print_step(campaign: Campaign, done: Step) -> None:

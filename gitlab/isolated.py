@@ -6,6 +6,7 @@ configuration names there. So ours start isolated, in a folder that nobody write
 """
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,6 +19,25 @@ import runpy, sys
 sys.path.append(sys.argv.pop(1))
 runpy.run_module(sys.argv.pop(1), run_name="__main__")
 """
+
+
+def own_git(
+    *words: str | Path, data: bytes = b"", check: bool = False
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git and wait; `words` begin with where: `-C FOLDER` or `--git-dir FOLDER`.
+
+    The user's GIT_ variables are left out, since they point elsewhere. It gets `data` on its stdin,
+    and says what it says in English. Raises CalledProcessError where it is to be checked.
+    """
+    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    return subprocess.run(
+        [*GIT, *words],
+        cwd=NOWHERE,
+        input=data,
+        capture_output=True,
+        env={**env, "LC_ALL": "C"},
+        check=check,
+    )
 
 
 def python(*words: str | Path, program: str = sys.executable) -> list[str]:

@@ -7,9 +7,7 @@ holds a slot. The files may be deleted at any time: whoever holds one goes on, a
 start meanwhile.
 """
 
-import fcntl
 import math
-import os
 import shlex
 import socket
 import time
@@ -20,6 +18,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ...gitlab.errors import AiresearchError
+from ...gitlab.store.file_lock import file_lock
 
 _GATE = "gate"
 _LONGEST_PAUSE = 0.05
@@ -61,7 +60,7 @@ class Slots:
         for _ in _tries(until):
             # Through the gate only to look: who waits, or is halted, must not stand in it.
             with ExitStack() as gate:
-                if self._lock(gate, _GATE, fcntl.LOCK_SH):
+                if self._lock(gate, _GATE, shared=True):
                     for index, name in enumerate(self._names):
                         if self._lock(held, name):
                             return self._slot(index)
@@ -85,21 +84,16 @@ class Slots:
         if not any(self._lock(held, name) for _ in _tries(until)):
             raise NoSlot("the other trials did not end in time")
 
-    def _lock(self, held: ExitStack, name: str, how: int = fcntl.LOCK_EX) -> bool:
+    def _lock(self, held: ExitStack, name: str, *, shared: bool = False) -> bool:
         """Lock a file until `held` is closed, if nobody else has it."""
         path = self._home / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with ExitStack() as mine:
-                # For writing too: over NFS, flock asks for it.
-                handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-                mine.callback(os.close, handle)
-                fcntl.flock(handle, how | fcntl.LOCK_NB)
-                # A file that was deleted before it was locked is not the one others lock.
-                if os.path.samestat(os.fstat(handle), path.stat()):
+                if mine.enter_context(file_lock(path, shared=shared, patience=0)):
                     held.push(mine.pop_all())
                     return True
-        except (BlockingIOError, FileNotFoundError):
+        except FileNotFoundError:  # deleted in between
             pass
         except OSError as error:
             raise AiresearchError(

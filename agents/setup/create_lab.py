@@ -12,7 +12,13 @@ from ...examples import names as example_names
 from ...gitlab.errors import AiresearchError
 from ...gitlab.hooks.install import install_pre_commit
 from ...gitlab.isolated import python
-from ...gitlab.lab.create import add_files, adoptable, new_repository, settle_trunk, uncommitted
+from ...gitlab.lab.create import (
+    add_files,
+    existing_repository,
+    init_repository,
+    remember_trunk,
+    uncommitted,
+)
 from ...gitlab.lab.lab import Lab, open_lab
 from ...gitlab.record.text import plural
 from ...gitlab.store.refs import node_tips
@@ -41,7 +47,7 @@ def create_example_lab(name: str, path: Path, variables: Mapping[str, str]) -> L
         ignore = shutil.ignore_patterns(*_NOT_SHIPPED)
         shutil.copytree(example_folder(name), folder, ignore=ignore)
         _make_data(folder, variables)
-        lab = new_repository(folder)
+        lab = init_repository(folder)
         files = {
             file.relative_to(folder).as_posix(): file.read_bytes()
             for file in sorted(folder.rglob("*"))
@@ -51,7 +57,7 @@ def create_example_lab(name: str, path: Path, variables: Mapping[str, str]) -> L
         add_files(lab, files, init_policy(tuple(files)).check)
         folder.rename(path)
     lab = open_lab(path)
-    lab.notices += filter(None, [install_pre_commit(lab.repo)])
+    lab.notices.add(install_pre_commit(lab.repo))
     return lab
 
 
@@ -61,7 +67,7 @@ def create_lab(start: Path, settings: Settings | None, variables: Mapping[str, s
     Without `settings` the task is the one that lies there. Raises AiresearchError where there is
     none, where it is another than the settings say, or where something it needs is not there.
     """
-    lab = adoptable(start)
+    lab = existing_repository(start)
     tree = lab.tree_of(lab.trunk_tip)
     committed = read(lab.repo, tree, FILE)
     if committed is not None and node_tips(lab.repo):
@@ -71,13 +77,13 @@ def create_lab(start: Path, settings: Settings | None, variables: Mapping[str, s
     if committed is None:
         add_files(lab, {FILE: text}, init_policy((FILE,)).check)
     else:
-        settle_trunk(lab)
+        remember_trunk(lab)
     if changed := uncommitted(lab):
-        lab.notices.append(
+        lab.notices.add(
             f"{plural(len(changed), 'file')} with uncommitted changes stay as they are; "
             "the baseline is what is committed"
         )
-    lab.notices += filter(None, [install_pre_commit(lab.repo)])
+    lab.notices.add(install_pre_commit(lab.repo))
     return lab
 
 

@@ -8,7 +8,7 @@ from typing import Self
 from ...gitlab.errors import AiresearchError, NothingToDo, RefMoved
 from ...gitlab.lab.lab import Lab
 from ...gitlab.leases.lease import Held, claim, clock, held, leased, live, release
-from ...gitlab.leases.remote_lease import FarLeases
+from ...gitlab.leases.remote_lease import RemoteLeases
 from ...gitlab.store.refs import node_branch
 
 _WORKER = secrets.token_hex(8)
@@ -42,9 +42,9 @@ class Leases:
         self._lab = lab
         self._open = ExitStack()
         self._mine: dict[int, Held] = {}
-        self._far: FarLeases | None = None
+        self._far: RemoteLeases | None = None
         if lab.wire is not None:
-            self._far = self._open.enter_context(FarLeases(lab.wire, lab.notices.append))
+            self._far = self._open.enter_context(RemoteLeases(lab.wire, lab.notices.add))
 
     def __enter__(self) -> Self:
         return self

@@ -29,8 +29,7 @@ def view_step(campaign: Campaign, done: Step) -> StepView:
     best = now.value(now.tree.incumbent)
     metric = now.task.objective.metric
     live = "measuring" if best is None else f"best {metric} {rows.number(best)}"
-    notices = tuple(campaign.lab.notices)
-    campaign.lab.notices.clear()
+    notices = campaign.lab.notices.take()
     return StepView(facts(done), row(campaign, done), str(done.node.verdict), live, notices)
 
 

@@ -1,6 +1,5 @@
 """The user's checkouts: each follows a branch that moved under it, but only when it is clean."""
 
-import fcntl
 import os
 import subprocess
 import time
@@ -12,9 +11,9 @@ import pygit2
 from pygit2.enums import DeltaStatus, FileStatus
 
 from ..errors import RefMoved
-from ..isolated import GIT, NOWHERE
-from ..store.file_lock import turn
-from ..store.refs import common_folder, remove_ref, swap_ref, tip, without_git_variables
+from ..isolated import own_git
+from ..store.file_lock import lock_if_possible
+from ..store.refs import common_folder, remove_ref, swap_ref, tip
 
 _BEHIND = "refs/worktree/airesearch-behind"
 _PATIENCE = 10.0
@@ -30,13 +29,16 @@ def checkouts(repo: pygit2.Repository, branch: str) -> "Iterator[list[Checkout]]
     Only one worker is at them at a time: of two that each knew them before the other's move, the
     second could not tell where they stand.
     """
-    common, ref = common_folder(repo), f"refs/heads/{branch}"
-    heads = [common, *sorted((common / "worktrees").glob("*"))]
-    here = [head for head in heads if _head(head) == ref]
-    alone = turn(common, "checkouts", fcntl.LOCK_EX, _PATIENCE) if here else nullcontext()
-    with alone:
-        opened = [pygit2.Repository(_place(head)) for head in here if Path(_place(head)).exists()]
-        yield [Checkout(one, branch) for one in opened if not one.is_bare]
+    common, folders = common_folder(repo), []
+    for own in (common, *sorted((common / "worktrees").glob("*"))):
+        with suppress(OSError, UnicodeDecodeError):
+            if (own / "HEAD").read_text().removeprefix("ref:").strip() == f"refs/heads/{branch}":
+                link = own / "gitdir"  # of a linked worktree
+                folders.append(Path(link.read_text().strip()).parent if link.exists() else own)
+    lock = lock_if_possible(common / "airesearch/checkouts", patience=_PATIENCE)
+    with lock if folders else nullcontext():
+        repos = [pygit2.Repository(folder) for folder in folders if folder.exists()]
+        yield [Checkout(found, branch) for found in repos if not found.is_bare]
 
 
 def is_changed(repo: pygit2.Repository, path: str) -> bool:
@@ -45,26 +47,6 @@ def is_changed(repo: pygit2.Repository, path: str) -> bool:
         return not repo.is_bare and repo.status_file(path) != FileStatus.CURRENT
     except (KeyError, pygit2.GitError):
         return True
-
-
-def _head(folder: Path) -> str:
-    try:
-        return (folder / "HEAD").read_text().removeprefix("ref:").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
-
-
-def _is_in_environment(top: Path, place: Path) -> bool:
-    folders = [folder for folder in place.parents if folder.is_relative_to(top)]
-    return place.name == "pyvenv.cfg" or any(
-        (folder / mark).exists() for folder in folders for mark in ("pyvenv.cfg", "conda-meta")
-    )
-
-
-def _place(folder: Path) -> str:
-    """What to open for a git folder: itself, or the worktree that it is of."""
-    link = folder / "gitdir"
-    return str(Path(link.read_text().strip()).parent) if link.exists() else str(folder)
 
 
 class Checkout:
@@ -97,12 +79,14 @@ class Checkout:
         if self._has is None:
             return ""
         obstacle = self._obstacle(self._has, new)
-        if not obstacle and self._bring(self._has, new):
-            known = tip(self._repo, _BEHIND)
-            with suppress(RefMoved):  # another worker has just done it
-                if known is not None:
-                    remove_ref(self._repo, _BEHIND, known)
-            return ""
+        if not obstacle:
+            moved = self._git("read-tree", "-m", "-u", str(self._has), str(new))
+            if moved.returncode == 0:
+                known = tip(self._repo, _BEHIND)
+                with suppress(RefMoved):  # another worker has just done it
+                    if known is not None:
+                        remove_ref(self._repo, _BEHIND, known)
+                return ""
         at = str(self._has)[:10]
         return (
             f"your checkout {obstacle or 'is locked'} and was left at {at}; to bring it up to date "
@@ -116,14 +100,12 @@ class Checkout:
         self._repo.index.read()
         behind = tip(self._repo, _BEHIND)
         for commit in filter(None, (self._tip, behind)):
-            if not len(self._repo[commit].peel(pygit2.Tree).diff_to_index(self._repo.index)):
-                return commit, self._is_unchanged()
+            tree = self._repo[commit].peel(pygit2.Tree)
+            if not len(tree.diff_to_index(self._repo.index)):
+                self._git("update-index", "-q", "--refresh")
+                changed = self._git("diff-files", "--name-only", "--ignore-submodules")
+                return commit, changed.returncode == 0 and not changed.stdout.strip()
         return behind or self._tip, False
-
-    def _is_unchanged(self) -> bool:
-        self._git("update-index", "-q", "--refresh")
-        changed = self._git("diff-files", "--name-only", "--ignore-submodules")
-        return changed.returncode == 0 and not changed.stdout.strip()
 
     def _obstacle(self, old: pygit2.Oid, new: pygit2.Oid) -> str:
         """Why its files are left alone: a file that git does not know, ignored ones included, say.
@@ -134,31 +116,20 @@ class Checkout:
             return "has uncommitted changes"
         top = Path(self._repo.workdir)
         for delta in self._repo.diff(str(old), str(new)).deltas:
-            place = top / os.fsdecode(delta.new_file.raw_path)
+            path = top / os.fsdecode(delta.new_file.raw_path)
             is_added = delta.status == DeltaStatus.ADDED
-            if is_added and (place.is_symlink() or (place.exists() and not place.is_dir())):
+            if is_added and (path.is_symlink() or (path.exists() and not path.is_dir())):
                 return "has files in the way"
-            if _is_in_environment(top, place):
+            above = [folder for folder in path.parents if folder.is_relative_to(top)]
+            marks = [folder / mark for folder in above for mark in ("pyvenv.cfg", "conda-meta")]
+            if path.name == "pyvenv.cfg" or any(mark.exists() for mark in marks):
                 return "has a Python environment that the change would write into"
         return ""
 
-    def _bring(self, old: pygit2.Oid, new: pygit2.Oid) -> bool:
-        return self._git("read-tree", "-m", "-u", str(old), str(new)).returncode == 0
-
     def _git(self, *words: str) -> subprocess.CompletedProcess[bytes]:
         for pause in (*_PAUSES, None):
-            done = self._run(*words)
+            done = own_git("-C", self._repo.workdir, *words)
             if pause is None or b"index.lock" not in done.stderr:
                 break
             time.sleep(pause)
         return done
-
-    def _run(self, *words: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(
-            [*GIT, "-C", self._repo.workdir, *words],
-            cwd=NOWHERE,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            env={**without_git_variables(), "LC_ALL": "C"},
-            check=False,
-        )

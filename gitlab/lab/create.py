@@ -16,21 +16,37 @@ NEW_TRUNK = "main"
 _MESSAGE = "Start the lab\n\nThe task, and what it needs. From here on every action is a commit.\n"
 
 
-def new_repository(folder: Path) -> Lab:
+def init_repository(folder: Path) -> Lab:
     """A repository without commits in `folder`, its trunk `main`."""
     enable()
     lab = Lab(pygit2.init_repository(str(folder), initial_head=NEW_TRUNK), NEW_TRUNK)
-    settle_trunk(lab)
+    remember_trunk(lab)
     return lab
 
 
-def adoptable(start: Path) -> Lab:
+def existing_repository(start: Path) -> Lab:
     """The repository `start` lies in as a lab-to-be, its trunk the branch checked out.
 
     Raises AiresearchError with the mend where it cannot become one.
     """
     enable()
-    repo = _repository(start)
+    if not start.is_dir():
+        fault = "is not a folder" if start.exists() else "does not exist"
+        raise AiresearchError(
+            f"{start} {fault}", "give the folder of a git repository, or leave the path out"
+        )
+    place = pygit2.discover_repository(str(start))
+    if place is None and any(start.iterdir()):
+        raise AiresearchError(
+            f"{start.resolve()} is not in a git repository",
+            "make it one: git init && git add -A && git commit -m 'Start', then airesearch init",
+        )
+    if place is None:
+        raise AiresearchError(
+            f"there is nothing to research in {start.resolve()}",
+            "start from an example: airesearch init --example digits",
+        )
+    repo = pygit2.Repository(place)
     if repo.is_bare:
         raise AiresearchError(
             "this is a bare repository: it has no files to research",
@@ -59,7 +75,7 @@ def add_files(lab: Lab, files: Mapping[str, bytes], check: Check) -> pygit2.Oid:
 
     What the user staged or changed is neither committed nor touched.
     """
-    settle_trunk(lab)
+    remember_trunk(lab)
     parent = lab.tip(lab.trunk)
     before = EMPTY if parent is None else lab.tree_of(parent)
     tree = edit(lab.repo, before, files)
@@ -68,13 +84,16 @@ def add_files(lab: Lab, files: Mapping[str, bytes], check: Check) -> pygit2.Oid:
     for entry in walk(lab.repo, tree):
         if entry.path in files:
             lab.repo.index.add(pygit2.IndexEntry(entry.path, entry.oid, FileMode(entry.mode)))
-            _place(Path(lab.repo.workdir) / entry.path, files[entry.path])
+            file = Path(lab.repo.workdir) / entry.path
+            if not file.exists():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(files[entry.path])
     lab.repo.index.write()
     return oid
 
 
-def settle_trunk(lab: Lab) -> None:
-    """Remember which branch is the trunk, whatever is checked out later."""
+def remember_trunk(lab: Lab) -> None:
+    """Write down which branch is the trunk, whatever is checked out later."""
     lab.repo.config["airesearch.trunk"] = lab.trunk
 
 
@@ -82,29 +101,3 @@ def uncommitted(lab: Lab) -> list[str]:
     """Tracked files that are not as committed."""
     flags = lab.repo.status(untracked_files="no")
     return [path for path, flag in flags.items() if flag != FileStatus.CURRENT]
-
-
-def _repository(start: Path) -> pygit2.Repository:
-    if not start.is_dir():
-        what = "is not a folder" if start.exists() else "does not exist"
-        raise AiresearchError(
-            f"{start} {what}", "give the folder of a git repository, or leave the path out"
-        )
-    found = pygit2.discover_repository(str(start))
-    if found is not None:
-        return pygit2.Repository(found)
-    if any(start.iterdir()):
-        raise AiresearchError(
-            f"{start.resolve()} is not in a git repository",
-            "make it one: git init && git add -A && git commit -m 'Start', then airesearch init",
-        )
-    raise AiresearchError(
-        f"there is nothing to research in {start.resolve()}",
-        "start from an example: airesearch init --example digits",
-    )
-
-
-def _place(target: Path, data: bytes) -> None:
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)

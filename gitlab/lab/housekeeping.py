@@ -6,7 +6,6 @@ a moment, in which libgit2 is about to place an object. A process of its own pac
 and removes an object's file only once a pack on disk holds it.
 """
 
-import fcntl
 import os
 import re
 import signal
@@ -15,16 +14,19 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
-from ..isolated import GIT, NOWHERE, own_module
+from ..errors import AiresearchError
+from ..isolated import NOWHERE, own_git, own_module
 from ..store.durable import sync
-from ..store.refs import common_folder, without_git_variables
+from ..store.file_lock import file_lock
+from ..store.refs import common_folder
 from ..store.trees import Repository
 
 _MANY_OBJECTS = 6700
 """Loose ones that are worth a pack, as git itself has it."""
-_STEPS = 50
-"""How many times it is asked for each time that it counts."""
+_CALLS = 50
+"""Of that many calls, one counts the objects."""
 _PATIENCE = 60.0
 """Seconds to wait at the end for what was begun."""
 _FAN_OUT = re.compile("[0-9a-f]{2}")
@@ -36,19 +38,27 @@ class Housekeeper:
 
     def __init__(self, repo: Repository) -> None:
         self._git = common_folder(repo)
-        self._asked = 0
+        self._calls = 0
         self._child: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> "Housekeeper":
+    def __enter__(self) -> Self:
         return self
 
-    def look(self) -> None:
+    def pack_if_due(self) -> None:
         """Start packing if enough is loose, between two trials: not everything is counted."""
         if self._child is not None and self._child.poll() is not None:
             self._child = None
-        if self._asked % _STEPS == 0 and self._child is None and is_due(self._git):
-            self._child = _start(self._git)
-        self._asked += 1
+        if self._calls % _CALLS == 0 and self._child is None and is_due(self._git):
+            # In a group of its own: it ends together with the git that it runs.
+            self._child = subprocess.Popen(
+                own_module(__name__, self._git),
+                cwd=NOWHERE,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._calls += 1
 
     def __exit__(
         self,
@@ -74,42 +84,34 @@ def is_due(git: Path) -> bool:
     return len(_names(git / "objects" / "17")) >= _MANY_OBJECTS // 256
 
 
-def tidy(git: Path) -> None:
+def pack_loose_objects(git: Path) -> None:
     """Pack every loose object there is now, unless somebody else is at it."""
-    with (git / "housekeeping.lock").open("wb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with file_lock(git / "housekeeping.lock", patience=0) as is_ours:
+        if not is_ours:
             return
-        _pack_objects(git)
-
-
-def _pack_objects(git: Path) -> None:
-    loose = _loose(git / "objects")
-    if not loose:
-        return
-    place = git / "objects" / "pack"
-    place.mkdir(exist_ok=True)
-    listed = "".join(f"{name}\n" for name in loose).encode()
-    name = _run(git, "pack-objects", "--quiet", "--threads=1", place / "pack", data=listed)
-    index = place / f"pack-{name.decode().strip()}.idx"
-    # Git syncs both files; their names have to be on disk too before the other ones go.
-    sync(index, index.with_suffix(".pack"), place)
-    for line in _run(git, "show-index", data=index.read_bytes()).decode().splitlines():
-        packed = loose.get(line.split()[1])
-        if packed is not None:
-            packed.unlink(missing_ok=True)
-
-
-def _loose(objects: Path) -> dict[str, Path]:
-    """The file of each loose object, by its name."""
-    folders = [name for name in _names(objects) if _FAN_OUT.fullmatch(name)]
-    return {
-        folder + name: objects / folder / name
-        for folder in folders
-        for name in _names(objects / folder)
-        if _REST.fullmatch(name)
-    }
+        objects = git / "objects"
+        loose = {
+            folder + name: objects / folder / name
+            for folder in _names(objects)
+            if _FAN_OUT.fullmatch(folder)
+            for name in _names(objects / folder)
+            if _REST.fullmatch(name)
+        }
+        if not loose:
+            return
+        packs = objects / "pack"
+        packs.mkdir(exist_ok=True)
+        names = "".join(f"{name}\n" for name in loose).encode()
+        words = ("pack-objects", "--quiet", "--threads=1", packs / "pack")
+        packed = own_git("--git-dir", git, *words, data=names, check=True)
+        index = packs / f"pack-{packed.stdout.decode().strip()}.idx"
+        # Git syncs both files; their names have to be on disk too before the other ones go.
+        sync(index, index.with_suffix(".pack"), packs)
+        shown = own_git("--git-dir", git, "show-index", data=index.read_bytes(), check=True)
+        for line in shown.stdout.decode().splitlines():
+            file = loose.get(line.split()[1])
+            if file is not None:
+                file.unlink(missing_ok=True)
 
 
 def _names(folder: Path) -> list[str]:
@@ -119,32 +121,8 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _run(git: Path, command: str, *words: str | Path, data: bytes = b"") -> bytes:
-    return subprocess.run(
-        [*GIT, "--git-dir", git, command, *words],
-        cwd=NOWHERE,
-        input=data,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=without_git_variables(),
-        check=True,
-    ).stdout
-
-
-def _start(git: Path) -> subprocess.Popen[bytes]:
-    """Tidy up in a process that gives way to all others, in a group of its own."""
-    return subprocess.Popen(
-        own_module(__name__, git),
-        cwd=NOWHERE,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
 if __name__ == "__main__":
-    os.nice(10)
+    os.nice(10)  # it gives way to all others
     # What cannot be packed, since the disk is full say, is still there and as good as before.
-    with suppress(subprocess.CalledProcessError, OSError):
-        tidy(Path(sys.argv[1]))
+    with suppress(AiresearchError, subprocess.CalledProcessError, OSError):
+        pack_loose_objects(Path(sys.argv[1]))

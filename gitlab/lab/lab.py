@@ -12,29 +12,47 @@ from pathlib import Path
 import pygit2
 from pygit2.enums import FileMode, RepositoryOpenFlag
 
-from ..errors import AiresearchError, Denied, RefMoved
+from ..errors import AiresearchError, RefMoved
 from ..events import emit
 from ..record.paths import BUS, TASK_FILE
 from ..record.records import Record
 from ..remote.behind import lagging
 from ..remote.publish import Wire
-from ..store.change import Change, Check, compare
+from ..store.change import Check, compare
 from ..store.durable import enable, sync
-from ..store.refs import common_folder, node_branch, places, swap, tip
+from ..store.refs import branch_tip, common_folder, node_branch, places, swap, tip
 from ..store.trees import EMPTY, Entry, edit, find, pick
 from .checkout import checkouts
 
 
-class Lab:
-    """An open research repository whose trunk is the branch `trunk`."""
+class Notices:
+    """What a command should tell the user at its end, in plain sentences."""
 
-    def __init__(self, repo: pygit2.Repository, trunk: str) -> None:
+    def __init__(self) -> None:
+        self._sentences: list[str] = []
+
+    def add(self, sentence: str) -> None:
+        """Have the user told; nothing where there is nothing to tell."""
+        self._sentences += [sentence] if sentence else []
+
+    def take(self) -> tuple[str, ...]:
+        """Those that were added since they were last taken."""
+        taken = tuple(self._sentences)
+        self._sentences.clear()
+        return taken
+
+
+class Lab:
+    """An open research repository whose trunk is the branch `trunk`.
+
+    `wire` is where every action is published before it counts here; None keeps them to this clone.
+    """
+
+    def __init__(self, repo: pygit2.Repository, trunk: str, wire: Wire | None = None) -> None:
         self.repo = repo
         self.trunk = trunk
-        self.notices: list[str] = []
-        """What a command should tell the user at its end, in plain sentences."""
-        self.wire: Wire | None = None
-        """Where every action is published before it counts here; None keeps them to this clone."""
+        self.wire = wire
+        self.notices = Notices()
 
     @property
     def home(self) -> Path:
@@ -44,18 +62,17 @@ class Lab:
     @property
     def trunk_tip(self) -> pygit2.Oid:
         """The commit trunk points at."""
-        found = self.tip(self.trunk)
-        if found is None:
+        commit = self.tip(self.trunk)
+        if commit is None:
             raise AiresearchError(
                 f"the trunk, {self.trunk!r}, has no commit here",
                 "fetch it, or say which branch it is: git config airesearch.trunk BRANCH",
             )
-        return found
+        return commit
 
     def tip(self, branch: str) -> pygit2.Oid | None:
         """The commit a branch stands at here, else on a remote, else None."""
-        stands = (tip(self.repo, ref) for ref in places(self.repo, branch))
-        return next((oid for oid in stands if oid is not None), None)
+        return branch_tip(self.repo, branch)
 
     def shown_branch(self, node: int) -> str:
         """The name plain git knows a node by here: `node/000042` or `origin/node/000042`."""
@@ -72,11 +89,11 @@ class Lab:
 
     def first_parents(self, commit: pygit2.Oid) -> Iterator[pygit2.Commit]:
         """`commit` and its first-parent ancestors, newest first."""
-        here: pygit2.Oid | None = commit
-        while here is not None:
-            found = self.commit_of(here)
-            yield found
-            here = found.parent_ids[0] if found.parent_ids else None
+        ancestor = self.commit_of(commit)
+        yield ancestor
+        while ancestor.parent_ids:
+            ancestor = self.commit_of(ancestor.parent_ids[0])
+            yield ancestor
 
     def candidate(self, tree: pygit2.Oid) -> pygit2.Oid:
         """What is measured of a tree: all but the bus."""
@@ -106,7 +123,7 @@ class Lab:
         with every reason, or RefMoved when another worker was first; nothing moves then.
         """
         emit(f"{record.action}: before commit", record.node)
-        self._must_pass(check, compare(self.repo, self.tree_of(parents[-1]), tree))
+        check(compare(self.repo, self.tree_of(parents[-1]), tree)).require()
         author = pygit2.Signature(record.agent, f"{record.agent}@airesearch")
         oid = self.repo.create_commit(None, author, self._committer(), str(record), tree, parents)
         emit(f"{record.action}: object written", record.node)
@@ -122,19 +139,14 @@ class Lab:
         The checkout is the caller's to bring along.
         """
         before = EMPTY if parent is None else self.tree_of(parent)
-        self._must_pass(check, compare(self.repo, before, tree))
+        check(compare(self.repo, before, tree)).require()
         me = self._committer()
         parents = [] if parent is None else [parent]
         oid = self.repo.create_commit(None, me, me, message, tree, parents)
-        self._swap(branch, parent, oid, message.partition("\n")[0])
+        swap(self.repo, branch, parent, oid, me, message.partition("\n")[0])
         # `git init` syncs nothing, and may have been a moment ago.
         sync(*(common_folder(self.repo) / name for name in ("HEAD", "config", "")))
         return oid
-
-    def _must_pass(self, check: Check, change: Change) -> None:
-        decision = check(change)
-        if not decision.allowed:
-            raise Denied(decision.reasons)
 
     def _committer(self) -> pygit2.Signature:
         """The machine's git identity, from git's variables or its configuration, else our own."""
@@ -153,15 +165,16 @@ class Lab:
         if self.wire is None:
             return
         self.wire.fetch(self.trunk)
-        for one in lagging(self.repo, self.wire.remote, self.trunk):
+        for branch in lagging(self.repo, self.wire.remote, self.trunk):
             with suppress(RefMoved):  # another worker of this clone does the same
-                self._move_here(one.branch, one.here, one.there, "as published")
+                self._move_here(branch.name, branch.here, branch.there, "as published")
 
     def catch_up(self) -> None:
         """Bring along the checkouts of the trunk that were left behind and are clean by now."""
-        with checkouts(self.repo, self.trunk) as here:
-            behind = [one for one in here if one.is_behind]
-            self.notices += [notice for one in behind if (notice := one.follow(self.trunk_tip))]
+        with checkouts(self.repo, self.trunk) as on_trunk:
+            for checkout in on_trunk:
+                if checkout.is_behind:
+                    self.notices.add(checkout.follow(self.trunk_tip))
 
     def _move(self, branch: str, old: pygit2.Oid | None, new: pygit2.Oid, subject: str) -> None:
         """Point `branch` at `new` if it is still at `old`; published first, where that is done."""
@@ -179,27 +192,26 @@ class Lab:
         self, branch: str, old: pygit2.Oid | None, new: pygit2.Oid, subject: str
     ) -> None:
         """The same in this repository; clean checkouts follow."""
-        with checkouts(self.repo, branch) as here:
-            for checkout in here:
+        with checkouts(self.repo, branch) as on_branch:
+            for checkout in on_branch:
                 checkout.prepare()
-            self._swap(branch, old, new, subject)
-            self.notices += [notice for one in here if (notice := one.follow(new))]
-
-    def _swap(self, branch: str, old: pygit2.Oid | None, new: pygit2.Oid, subject: str) -> None:
-        """Move a branch: what it is to hold is on disk before, and it itself after."""
-        sync(common_folder(self.repo) / "objects")
-        swap(self.repo, branch, old, new, self._committer(), subject)
+            swap(self.repo, branch, old, new, self._committer(), subject)
+            for checkout in on_branch:
+                self.notices.add(checkout.follow(new))
 
 
-def open_lab(start: Path) -> Lab:
-    """The lab `start` lies in. Raises AiresearchError with the mend where there is none."""
+def open_lab(start: Path, *, publish: bool = False) -> Lab:
+    """The lab `start` lies in; what is done in it is published on `origin` where that is asked for.
+
+    Raises AiresearchError with the mend where there is no lab, or no such remote.
+    """
     repo = open_repository(start)
     if repo.is_shallow:
         raise AiresearchError(
             "this clone is shallow, and the history is the record",
             "fetch all of it: git fetch --unshallow origin '+refs/heads/*:refs/remotes/origin/*'",
         )
-    return Lab(repo, _trunk(repo))
+    return Lab(repo, _trunk(repo), Wire(repo) if publish else None)
 
 
 def open_repository(start: Path) -> pygit2.Repository:
@@ -208,27 +220,37 @@ def open_repository(start: Path) -> pygit2.Repository:
     if not start.is_dir():
         raise AiresearchError(f"{start} is not a folder", "name the folder of a lab")
     try:
-        found = pygit2.discover_repository(str(start))
+        place = pygit2.discover_repository(str(start))
     except (KeyError, pygit2.GitError) as error:
         raise AiresearchError(f"cannot open a git repository at {start}: {error}") from error
-    if found is None:
+    if place is None:
         raise AiresearchError(
             f"{start} is not in a git repository",
             "start a lab: airesearch init --example digits, or `git init` and commit your code, "
             "then airesearch init",
         )
-    return pygit2.Repository(found, RepositoryOpenFlag.NO_SEARCH)
+    return pygit2.Repository(place, RepositoryOpenFlag.NO_SEARCH)
 
 
 def _trunk(repo: pygit2.Repository) -> str:
     """The trunk: set by `init` in git's config, else the branch that holds a task."""
     if "airesearch.trunk" in repo.config:
         return str(repo.config["airesearch.trunk"])
-    likely = [name for name in _likely_trunks(repo) if _holds_task(repo, name)]
-    if likely:
-        return likely[0]
-    remotes = tuple(f"{name}/" for name in filter(None, repo.remotes.names()))
-    names = {_without_remote(name, remotes) for name in repo.branches}
+    likely = []  # the branch a clone was given, then the one checked out
+    for head in places(repo, "HEAD")[1:]:
+        reference = repo.references.get(head)
+        if reference is not None and isinstance(reference.target, str):
+            likely.append(reference.target.removeprefix(head.removesuffix("HEAD")))
+    if not repo.head_is_detached:
+        likely.append(str(repo.references["HEAD"].target).removeprefix("refs/heads/"))
+    for name in likely:
+        if _holds_task(repo, name):
+            return name
+    remotes = [f"{name}/" for name in filter(None, repo.remotes.names())]
+    names = {
+        next((name.removeprefix(remote) for remote in remotes if name.startswith(remote)), name)
+        for name in repo.branches
+    }
     holders = [name for name in sorted(names) if _holds_task(repo, name)]
     if len(holders) == 1:
         return holders[0]
@@ -243,23 +265,8 @@ def _trunk(repo: pygit2.Repository) -> str:
     )
 
 
-def _likely_trunks(repo: pygit2.Repository) -> Iterator[str]:
-    """The branch a clone was given, then the one checked out."""
-    for head in places(repo, "HEAD")[1:]:
-        found = repo.references.get(head)
-        if found is not None and isinstance(found.target, str):
-            yield found.target.removeprefix(head.removesuffix("HEAD"))
-    if not repo.head_is_detached:
-        yield str(repo.references["HEAD"].target).removeprefix("refs/heads/")
-
-
-def _without_remote(name: str, remotes: tuple[str, ...]) -> str:
-    remote = next((prefix for prefix in remotes if name.startswith(prefix)), "")
-    return name.removeprefix(remote)
-
-
 def _holds_task(repo: pygit2.Repository, branch: str) -> bool:
-    if branch.startswith("node/"):
+    commit = None if branch.startswith("node/") else branch_tip(repo, branch)
+    if commit is None:
         return False
-    found = next(filter(None, (tip(repo, ref) for ref in places(repo, branch))), None)
-    return found is not None and find(repo, repo[found].peel(pygit2.Tree).id, TASK_FILE) is not None
+    return find(repo, repo[commit].peel(pygit2.Tree).id, TASK_FILE) is not None

@@ -3,7 +3,7 @@
 `refs/airesearch/lease/000042` points at a small JSON blob that says who holds node 42 and until
 when. A lease saves double work and guards nothing: every commit is a compare-and-swap, so a worker
 that lost its lease while it was stopped can do no harm. Leases are not history. They reach who
-shares the repository's folder; `far_lease` has them on a remote too, for clones that publish.
+shares the repository's folder; `remote_lease` has them on a remote too, for clones that publish.
 
 Whether a holder lives: on its own machine the kernel says so, whatever any clock does; only where
 its process is stopped, or hidden, does the deadline count, as it does for another machine's. All
@@ -16,15 +16,12 @@ their next renewal. Nor is a lease waited for that cannot be read.
 import json
 import os
 import re
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
-from functools import cache
 from itertools import cycle
-from pathlib import Path
 
 import pygit2
 
@@ -32,7 +29,8 @@ from ..errors import AiresearchError, RefMoved
 from ..events import emit
 from ..store.refs import UNREADABLE, common_folder, names_below, remove_ref, swap_ref, target
 from ..store.trees import Oid, Repository
-from .revived_refs import LetGo
+from .holder import Holder, this_holder
+from .revived_refs import RemovedRefs
 
 LEASE = 120
 """Seconds that a lease is good for; renewed after a third of them."""
@@ -57,21 +55,6 @@ class Lease:
     blob: Oid
 
 
-@dataclass(frozen=True)
-class _Holder:
-    """What a lease's blob says; its fields are the JSON's keys."""
-
-    worker: str
-    host: str
-    boot: str
-    """Of the kernel's present run; empty off Linux, where processes are not looked at."""
-    pid: int
-    started: int
-    """In clock ticks since boot: the kernel uses a pid again, but not with the same birth."""
-    turn: int
-    deadline: int
-
-
 def lease_ref(node: int, folder: str = FOLDER) -> str:
     """The ref of a node's lease."""
     return f"{folder}/{node:06d}"
@@ -83,7 +66,7 @@ def claim(repo: Repository, node: int, worker: str, now: float) -> Lease | None:
     `worker` is at one node at a time: what its own process left held is its own again. `now` is
     `clock`'s.
     """
-    _LET_GO.again(repo)
+    _REMOVED.remove_revived(repo)
     old = target(repo, lease_ref(node))
     if old is not None and is_held(repo, old, now, worker):
         return None
@@ -100,9 +83,12 @@ def claim(repo: Repository, node: int, worker: str, now: float) -> Lease | None:
 def is_held(repo: Repository, blob: Oid, now: float, worker: str = "") -> bool:
     """Whether the blob of a lease names a holder who lives, and is not `worker` of this process."""
     holder = _read(repo, blob)
-    if holder is None or not _lives(holder, now):
+    if holder is None:
         return False
-    return holder != _me(worker, holder.turn, holder.deadline)
+    lives = holder.runs()
+    if lives is None:
+        lives = now < holder.deadline <= now + LEASE + _SLACK
+    return lives and holder != this_holder(worker, holder.turn, holder.deadline)
 
 
 def renew(repo: Repository, lease: Lease, now: float) -> Lease | None:
@@ -119,7 +105,7 @@ def release(repo: Repository, lease: Lease) -> None:
     ref = lease_ref(lease.node)
     with suppress(RefMoved):
         remove_ref(repo, ref, lease.blob)
-    _LET_GO.add(repo, ref, lease.blob)
+    _REMOVED.add(repo, ref, lease.blob)
     emit("release: after", lease.node)
 
 
@@ -130,10 +116,9 @@ def leased(repo: Repository, folder: str = FOLDER) -> frozenset[int]:
 
 def live(repo: Repository, now: float, folder: str = FOLDER) -> frozenset[int]:
     """The nodes that somebody holds, this process too, by the leases below `folder`."""
-    _LET_GO.again(repo)
-    nodes = leased(repo, folder)
-    stands = ((node, target(repo, lease_ref(node, folder))) for node in nodes)
-    return frozenset(node for node, blob in stands if blob and is_held(repo, blob, now))
+    _REMOVED.remove_revived(repo)
+    blobs = {node: target(repo, lease_ref(node, folder)) for node in leased(repo, folder)}
+    return frozenset(node for node, blob in blobs.items() if blob and is_held(repo, blob, now))
 
 
 @contextmanager
@@ -219,12 +204,12 @@ class _Heart:
 
 
 _HEART = _Heart()
-_LET_GO = LetGo()
+_REMOVED = RemovedRefs()
 
 
 def _grant(repo: Repository, node: int, worker: str, old: Oid | None, now: float) -> Lease | None:
     """Write the lease over `old`; None where another worker was first."""
-    me = _me(worker, next(_TURNS), (int(now + LEASE) // _GRAIN + 1) * _GRAIN)
+    me = this_holder(worker, next(_TURNS), (int(now + LEASE) // _GRAIN + 1) * _GRAIN)
     blob = repo.create_blob(json.dumps(asdict(me)).encode() + b"\n")
     try:
         swap_ref(repo, lease_ref(node), old, blob, synced=False)
@@ -233,96 +218,12 @@ def _grant(repo: Repository, node: int, worker: str, old: Oid | None, now: float
     return Lease(node, worker, blob)
 
 
-def _read(repo: Repository, blob: Oid) -> _Holder | None:
+def _read(repo: Repository, blob: Oid) -> Holder | None:
     """What the blob of a lease says; None where that is nothing."""
     try:
-        said = json.loads(repo.odb.read(blob)[1])
-        facts = {field.name: said[field.name] for field in fields(_Holder)}
+        facts = json.loads(repo.odb.read(blob)[1])
+        values = {field.name: facts[field.name] for field in fields(Holder)}
     except (KeyError, TypeError, ValueError, RecursionError, OSError, pygit2.GitError):
         return None
-    sound = all(type(facts[field.name]) is field.type for field in fields(_Holder))
-    return _Holder(**facts) if sound else None
-
-
-def _lives(holder: _Holder, now: float) -> bool:
-    in_time = now < holder.deadline <= now + LEASE + _SLACK
-    here = _here()
-    if holder.host != here.host or not here.boot:
-        return in_time
-    runs = holder.boot == here.boot and _runs(holder.pid, holder.started)
-    return in_time if runs is None else runs
-
-
-def _runs(pid: int, started: int) -> bool | None:
-    """Whether a process of this machine runs; None where it is stopped, or hidden from us."""
-    if pid <= 0:
-        return False
-    seen = _look(pid)
-    if seen is not None:
-        if not seen.state or seen.started != started:
-            return False
-        return None if seen.state in "Tt" else True
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:  # another user's, and /proc shows us our own only
-        return None
-    return None  # it ended between the two looks
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What /proc tells of a process; no state once it is dead, waited for or not."""
-
-    state: str
-    started: int
-
-
-def _look(pid: int) -> _Seen | None:
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text("latin-1")
-    except OSError:
-        return None
-    # proc(5) numbers the state 3; the name before it may hold spaces and brackets.
-    field = [""] * 3 + text.rpartition(") ")[2].split()
-    # A killed process is not dead, and its files are not closed, before its last thread is.
-    dead = field[3] in ("Z", "X") and int(field[20]) <= 1
-    return _Seen("" if dead else field[3], int(field[22]))
-
-
-def _me(worker: str, turn: int, deadline: int) -> _Holder:
-    pid = os.getpid()
-    here = _here()
-    return _Holder(worker, here.host, here.boot, pid, _born(pid), turn, deadline)
-
-
-@cache
-def _born(pid: int) -> int:
-    """When this process began. Named by its pid, since a fork is another."""
-    seen = _look(pid)
-    return 0 if seen is None else seen.started
-
-
-@dataclass(frozen=True)
-class _Machine:
-    host: str
-    boot: str
-
-
-@cache
-def _here() -> _Machine:
-    boot = _line("/proc/sys/kernel/random/boot_id")
-    # Where machines have no id of their own, a reboot is not told from another machine of the name.
-    host = f"{socket.gethostname()} {_line('/etc/machine-id') or boot}"
-    # In a container with pids of its own a number says nothing outside: that is another host.
-    with suppress(OSError):
-        host += f" {os.stat('/proc/self/ns/pid').st_ino}"  # noqa: PTH116
-    return _Machine(host, boot)
-
-
-def _line(path: str) -> str:
-    try:
-        return Path(path).read_text("latin-1").strip()
-    except OSError:
-        return ""
+    is_sound = all(type(values[field.name]) is field.type for field in fields(Holder))
+    return Holder(**values) if is_sound else None

@@ -8,7 +8,6 @@ has its own leases alone, and a worker of another is met at the branch.
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 import pygit2
@@ -23,7 +22,7 @@ _THEIRS = "refs/airesearch/remote-lease"
 """Where the remote's leases are seen in a clone, once they had to be looked at."""
 
 
-class FarLeases:
+class RemoteLeases:
     """What a worker holds on the remote for as long as this is open; renewed by a thread."""
 
     def __init__(self, wire: Wire, tell: Callable[[str], None]) -> None:
@@ -37,12 +36,7 @@ class FarLeases:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._closed.set()
         with self._lock:
             for node, blob in self._held.items():
@@ -100,15 +94,12 @@ class FarLeases:
             with self._lock:
                 for node, old in tuple(self._held.items()):
                     new = target(repo, lease_ref(node))
-                    with suppress(AiresearchError, OSError, pygit2.GitError):
-                        self._renew(wire, node, old, new)
-
-    def _renew(self, wire: Wire, node: int, old: Oid, new: Oid | None) -> None:
-        if new in (None, old):
-            return
-        try:
-            wire.publish(lease_ref(node), old, new)
-        except RefMoved:
-            del self._held[node]  # somebody thought us dead
-        else:
-            self._held[node] = new
+                    if new is None or new == old:
+                        continue
+                    try:
+                        wire.publish(lease_ref(node), old, new)
+                        self._held[node] = new
+                    except RefMoved:
+                        del self._held[node]  # somebody thought us dead
+                    except (AiresearchError, OSError, pygit2.GitError):
+                        pass

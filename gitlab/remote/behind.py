@@ -10,9 +10,9 @@ from ..store.trees import Oid, Repository
 
 @dataclass(frozen=True)
 class Lagging:
-    """A branch here that the remote has further."""
+    """A branch that the remote has further than this clone."""
 
-    branch: str
+    name: str
     here: Oid
     there: Oid
 
@@ -29,27 +29,21 @@ def lagging(repo: Repository, remote: str, trunk: str) -> Iterator[Lagging]:
         there = target(repo, f"refs/remotes/{remote}/{branch}")
         if here is None or here in (UNREADABLE, there):
             continue
-        if there is None or not repo.descendant_of(there, here):
-            raise _ahead(repo, remote, trunk, branch, there)
-        yield Lagging(branch, here, there)
-
-
-def _ahead(
-    repo: Repository, remote: str, trunk: str, branch: str, there: Oid | None
-) -> AiresearchError:
-    here = target(repo, f"refs/heads/{branch}")
-    if there is None or here is None or repo.descendant_of(here, there):
-        return AiresearchError(
-            f"{branch} holds commits that {remote} lacks",
-            f"publish them: git push {remote} {trunk} 'refs/heads/node/*'",
-        )
-    if branch == trunk:
-        return AiresearchError(
-            f"{trunk} went one way here and another on {remote}",
-            f"put your commits on top: git pull --rebase {remote} {trunk}; then: "
-            f"git push {remote} {trunk}",
-        )
-    return AiresearchError(
-        f"{branch} is one node here and another on {remote}",
-        f"keep yours under another name: git branch -m {branch} mine/{branch[5:]}",
-    )
+        if there is not None and repo.descendant_of(there, here):
+            yield Lagging(branch, here, there)
+        elif there is None or repo.descendant_of(here, there):
+            raise AiresearchError(
+                f"{branch} holds commits that {remote} lacks",
+                f"publish them: git push {remote} {trunk} 'refs/heads/node/*'",
+            )
+        elif branch == trunk:
+            raise AiresearchError(
+                f"{trunk} went one way here and another on {remote}",
+                f"put your commits on top: git pull --rebase {remote} {trunk}; then: "
+                f"git push {remote} {trunk}",
+            )
+        else:
+            raise AiresearchError(
+                f"{branch} is one node here and another on {remote}",
+                f"keep yours under another name: git branch -m {branch} mine/{branch[5:]}",
+            )

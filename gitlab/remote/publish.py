@@ -50,20 +50,37 @@ class Wire:
         Raises RefMoved where it is not at `old`, Refused where the remote takes no such push, and
         AiresearchError where it cannot be reached or lets nobody in.
         """
-        self._must_grow(ref, old, new)
-        with self._git.turn():
+        is_branch = ref.startswith(_HEADS)
+        if is_branch and old is not None:
+            grows = new is not None and self.repo.descendant_of(new, old)
+            if not grows:
+                raise AiresearchError(f"{ref} only grows, and {new} does not descend from {old}")
+        with self._git.alone():
             for pause in (*PAUSES, None):
-                answer = self._push(ref, old, new)
-                if not answer.returncode or self._despite(answer, ref, old, new):
+                answer = self._git.run(
+                    "push",
+                    "--porcelain",
+                    "--no-follow-tags",
+                    "--recurse-submodules=no",
+                    f"--force-with-lease={ref}:{old or ''}",
+                    self.remote,
+                    f"{new or ''}:{ref}",
+                )
+                if not answer.returncode or self._moved_anyway(answer, ref, old, new):
                     break
                 if pause is None or is_closed(answer):
                     raise self._git.unusable(answer)
                 time.sleep(pause)
-            self._track(ref, new)
+            # What git does itself, but only for the branches its configuration names.
+            tracking = f"refs/remotes/{self.remote}/{ref.removeprefix(_HEADS)}"
+            if is_branch and new is not None and target(self.repo, tracking) != new:
+                self.repo.references.create(tracking, new, force=True)
 
-    def _despite(self, answer: Answer, ref: str, old: Oid | None, new: Oid | None) -> bool:
+    def _moved_anyway(self, answer: Answer, ref: str, old: Oid | None, new: Oid | None) -> bool:
         """Whether the ref moved though git says it failed; False where that may pass."""
-        now = self._look(ref)
+        lines = self._git.ask("ls-remote", self.remote, ref).splitlines()
+        remote_refs = {name: oid for oid, _, name in (line.partition("\t") for line in lines)}
+        now = Oid(hex=remote_refs[ref]) if ref in remote_refs else None
         if now == new:  # it was the answer that did not arrive
             return True
         why = next(iter(_REJECTED.findall(answer.stdout)), "")
@@ -73,37 +90,8 @@ class Wire:
             raise self._git.refused(ref, why, answer)
         return False
 
-    def _must_grow(self, ref: str, old: Oid | None, new: Oid | None) -> None:
-        if old is None or not ref.startswith(_HEADS):
-            return
-        if new is None or not self.repo.descendant_of(new, old):
-            raise AiresearchError(f"{ref} only grows, and {new} does not descend from {old}")
-
-    def _track(self, ref: str, new: Oid | None) -> None:
-        """What git does itself, but only for the branches its configuration names."""
-        ours = f"refs/remotes/{self.remote}/{ref.removeprefix(_HEADS)}"
-        if ref.startswith(_HEADS) and new is not None and target(self.repo, ours) != new:
-            self.repo.references.create(ours, new, force=True)
-
-    def _push(self, ref: str, old: Oid | None, new: Oid | None) -> Answer:
-        return self._git.run(
-            "push",
-            "--porcelain",
-            "--no-follow-tags",
-            "--recurse-submodules=no",
-            f"--force-with-lease={ref}:{old or ''}",
-            self.remote,
-            f"{new or ''}:{ref}",
-        )
-
-    def _look(self, ref: str) -> Oid | None:
-        """Where the remote has `ref`."""
-        lines = self._git.ask("ls-remote", self.remote, ref).splitlines()
-        found = {name: oid for oid, _, name in (line.partition("\t") for line in lines)}
-        return Oid(hex=found[ref]) if ref in found else None
-
     def _fetch(self, *words: str) -> None:
-        with self._git.turn():
+        with self._git.alone():
             self._git.ask(
                 "fetch",
                 "--quiet",

@@ -5,7 +5,6 @@ with its own command, credentials in the URL or from a helper, `http.extraHeader
 whatever the configuration includes.
 """
 
-import fcntl
 import os
 import re
 import subprocess
@@ -16,6 +15,7 @@ from contextlib import contextmanager
 from ..errors import AiresearchError, Refused
 from ..isolated import GIT
 from ..record.text import one_line
+from ..store.file_lock import file_lock
 from ..store.refs import common_folder
 from ..store.trees import Repository
 
@@ -57,19 +57,15 @@ class Transport:
         self._repo = repo
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
         """One worker of this clone is at the wire at a time.
 
         A fetch that began before a push would else write back the remote-tracking branches.
         """
         folder = common_folder(self._repo) / "airesearch"
         folder.mkdir(exist_ok=True)
-        handle = os.open(folder / "wire", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with file_lock(folder / "wire"):
             yield
-        finally:
-            os.close(handle)
 
     def ask(self, *words: str) -> str:
         """What git answers where the same may be asked again. Raises AiresearchError."""
@@ -107,15 +103,15 @@ class Transport:
 
     def refused(self, ref: str, why: str, answer: Answer) -> Refused:
         """The error for a push that the remote's own rules are against, in its own words."""
-        said = [line for line in answer.stderr.splitlines() if line.startswith("remote:")]
-        words = [one_line(line.removeprefix("remote:")) for line in said]
+        lines = [line for line in answer.stderr.splitlines() if line.startswith("remote:")]
+        words = [one_line(line.removeprefix("remote:")) for line in lines]
         mend = "\n  ".join(filter(None, words)) or f"see the rules of {self.remote} for pushes"
         return Refused(f"{self.remote} does not take {ref}: {one_line(why)}", mend)
 
     def unusable(self, answer: Answer) -> AiresearchError:
         """The error for a remote that was not reached, or let nobody in."""
-        said = [one_line(line) for line in answer.stderr.splitlines()]
-        told = [line for line in said if line and not line.startswith("error: failed to push")]
+        lines = [one_line(line) for line in answer.stderr.splitlines()]
+        told = [line for line in lines if line and not line.startswith("error: failed to push")]
         if _NO_SUCH_REF in answer.stderr:
             mend = f"publish the trunk first: git push {self.remote} HEAD"
         elif is_closed(answer):

@@ -5,7 +5,6 @@ in between, for so long that others break its lock, leaves a log of what never w
 that looks like a rewritten branch. So here a ref moves first, and is logged after that.
 """
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import BinaryIO
 
 from ..errors import AiresearchError, RefMoved
 from .durable import sync
+from .file_lock import is_at, lock_handle
 from .trees import Oid
 
 _WAIT_SECONDS = 10.0
@@ -34,12 +34,12 @@ def in_the_way(ref: str, why: str) -> AiresearchError:
 class RefFile:
     """A ref that nobody else writes, because we have its lock."""
 
-    def __init__(self, home: Path, ref: str, lock: BinaryIO) -> None:
+    def __init__(self, home: Path, ref: str) -> None:
         self._home = home
         self._ref = ref
         self._path = home / ref
-        self._lock = lock
-        self._lock_path = _lock_of(home, ref)
+        self._lock_path = home / f"{ref}.lock"
+        self._lock = _create_lock(self._lock_path)
 
     def write(self, new: Oid, *, synced: bool) -> None:
         """Have the ref at `new`, and that on disk where it is to be `synced`.
@@ -50,8 +50,21 @@ class RefFile:
         self._lock.flush()
         if synced:
             os.fsync(self._lock.fileno())
-        if not (self._is_ours and self._rename()):
-            raise RefMoved(f"the lock of {self._ref} is gone: others took us for dead")
+        lost = RefMoved(f"the lock of {self._ref} is gone: others took us for dead")
+        if not is_at(self._lock.fileno(), self._lock_path):
+            raise lost
+        try:
+            if self._path.is_dir():
+                # Git leaves folders behind where refs were.
+                for folder, _, _ in os.walk(self._path, topdown=False):
+                    os.rmdir(folder)  # noqa: PTH106, os.walk gives names
+            self._lock_path.replace(self._path)
+        except FileNotFoundError:
+            raise lost from None
+        except OSError as error:
+            if not self._path.is_dir():
+                raise
+            raise in_the_way(self._ref, str(error.strerror)) from error
         if synced:
             # Each folder above may be new.
             sync(*(self._home / folder for folder in PurePosixPath(self._ref).parents))
@@ -63,34 +76,8 @@ class RefFile:
     def release(self) -> None:
         """Let others have it; the lock is gone already where the ref was written."""
         with self._lock:
-            if self._is_ours:
+            if is_at(self._lock.fileno(), self._lock_path):
                 self._lock_path.unlink(missing_ok=True)
-
-    @property
-    def _is_ours(self) -> bool:
-        try:
-            return os.path.samestat(self._lock_path.stat(), os.fstat(self._lock.fileno()))
-        except FileNotFoundError:
-            return False
-
-    def _rename(self) -> bool:
-        """Put the lock in the ref's place; whether it was there."""
-        try:
-            self._lock_path.replace(self._path)
-        except FileNotFoundError:
-            return False
-        except IsADirectoryError as error:
-            self._remove_empty(error)
-            return self._rename()
-        return True
-
-    def _remove_empty(self, error: OSError) -> None:
-        """Git leaves folders behind where refs were."""
-        try:
-            for folder, _, _ in os.walk(self._path, topdown=False):
-                os.rmdir(folder)  # noqa: PTH106, os.walk gives names
-        except OSError:
-            raise in_the_way(self._ref, str(error.strerror)) from error
 
 
 @contextmanager
@@ -100,22 +87,18 @@ def locked(home: Path, ref: str) -> Iterator[RefFile]:
     Raises AiresearchError where another ref is in its way.
     """
     try:
-        found = RefFile(home, ref, _take(_lock_of(home, ref)))
+        file = RefFile(home, ref)
     except (NotADirectoryError, IsADirectoryError, FileExistsError) as error:
         raise in_the_way(ref, str(error.strerror)) from error
     try:
-        yield found
+        yield file
     finally:
-        found.release()
+        file.release()
 
 
-def _lock_of(home: Path, ref: str) -> Path:
-    return home / f"{ref}.lock"
-
-
-def _take(lock: Path) -> BinaryIO:
+def _create_lock(lock: Path) -> BinaryIO:
     """The lock's file, made by us; who holds it now is waited for."""
-    seen, waited, in_all, pause = None, 0.0, 0.0, _PAUSE
+    holder, waited, in_all, pause = None, 0.0, 0.0, _PAUSE
     while True:
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -125,12 +108,15 @@ def _take(lock: Path) -> BinaryIO:
             lock.parent.mkdir(parents=True, exist_ok=True)
             continue
         except FileExistsError:
-            holder = _identity(lock)
+            before, holder = holder, _identity(lock)
         # What counts is how long we slept: no clock, nor how long we were halted ourselves.
-        if holder != seen:
-            seen, waited = holder, 0.0
+        if holder != before:
+            waited = 0.0
         elif waited > _WAIT_SECONDS:
-            _break(lock, seen)
+            with suppress(FileNotFoundError), lock.open("rb") as file:
+                lock_handle(file.fileno())  # one at a time breaks it
+                if _identity(lock) == holder:  # and not the next one's, who is alive
+                    lock.unlink()
         if in_all > 3 * _WAIT_SECONDS:
             raise AiresearchError(
                 f"{lock} is taken again and again", "see which git process does it, and try again"
@@ -144,11 +130,3 @@ def _identity(lock: Path) -> tuple[int, int] | None:
         facts = lock.stat()
         return facts.st_ino, facts.st_mtime_ns
     return None
-
-
-def _break(lock: Path, left: tuple[int, int] | None) -> None:
-    """Remove the lock that was `left`, and no other: the next one's holder is alive."""
-    with suppress(FileNotFoundError), lock.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # one at a time
-        if _identity(lock) == left:
-            lock.unlink()

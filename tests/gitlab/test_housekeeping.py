@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pygit2
 import pytest
-from airesearch.gitlab.lab.housekeeping import Housekeeper, is_due, tidy
+from airesearch.gitlab.lab.housekeeping import Housekeeper, is_due, pack_loose_objects
 from airesearch.gitlab.lab.lab import open_repository
 from airesearch.gitlab.store.durable import enable
 from airesearch.gitlab.store.refs import pack_refs
@@ -82,7 +82,7 @@ def test_workers_lose_nothing_to_constant_packing(tmp_path: Path) -> None:
     def pack() -> None:
         while not stop.is_set():
             seen.update(objects(lab))
-            tidy(lab / ".git")
+            pack_loose_objects(lab / ".git")
             times.append(1)
 
     packing = threading.Thread(target=pack)
@@ -94,7 +94,7 @@ def test_workers_lose_nothing_to_constant_packing(tmp_path: Path) -> None:
     assert not any(errors), errors
     assert len(times) > 3
     assert seen <= objects(lab)
-    tidy(lab / ".git")
+    pack_loose_objects(lab / ".git")
     assert not loose(lab)
     assert not git(lab, "fsck", "--strict", "--full", "--no-dangling")
     assert len(git(lab, "for-each-ref", "refs/heads/node").splitlines()) == 1 + 4 * STEPS
@@ -105,8 +105,8 @@ def test_workers_lose_nothing_to_constant_packing(tmp_path: Path) -> None:
 def test_what_no_commit_holds_is_kept(tmp_path: Path) -> None:
     lab = repository(tmp_path / "lab", {"a": "1"})
     orphan = str(open_repository(lab).create_blob(b"of a commit to come"))
-    tidy(lab / ".git")
-    tidy(lab / ".git")
+    pack_loose_objects(lab / ".git")
+    pack_loose_objects(lab / ".git")
     assert not loose(lab)
     assert git(lab, "cat-file", "blob", orphan) == "of a commit to come"
 
@@ -118,7 +118,7 @@ def test_an_object_that_cannot_be_read_stays_where_it_is(tmp_path: Path) -> None
     broken.parent.mkdir(exist_ok=True)
     broken.write_bytes(b"half")
     with pytest.raises(subprocess.CalledProcessError):
-        tidy(lab / ".git")
+        pack_loose_objects(lab / ".git")
     assert loose(lab) == before + 1
 
 
@@ -127,11 +127,11 @@ def test_it_starts_when_enough_is_loose_and_is_gone_at_the_end(tmp_path: Path) -
     repo = open_repository(lab)
     assert not is_due(lab / ".git")
     with Housekeeper(repo) as idle:
-        idle.look()
+        idle.pack_if_due()
     assert loose(lab)
     fill(repo)
     with Housekeeper(repo) as keeper:
-        keeper.look()
+        keeper.pack_if_due()
         helpers = psutil.Process().children(recursive=True)
         assert helpers
     assert not any(helper.is_running() for helper in helpers)
@@ -161,7 +161,7 @@ def test_ctrl_c_ends_it(tmp_path: Path) -> None:
     repo = open_repository(lab)
     before = objects(lab) | fill(repo)
     keeper = Housekeeper(repo)
-    keeper.look()
+    keeper.pack_if_due()
     helpers = psutil.Process().children(recursive=True)
     time.sleep(0.3)
     keeper.__exit__(KeyboardInterrupt, None, None)
@@ -169,7 +169,7 @@ def test_ctrl_c_ends_it(tmp_path: Path) -> None:
     assert not any(helper.is_running() for helper in helpers)
     assert before <= objects(lab)
     assert not git(lab, "fsck", "--strict", "--no-dangling")
-    tidy(lab / ".git")
+    pack_loose_objects(lab / ".git")
     assert not loose(lab)
 
 
@@ -183,8 +183,8 @@ def test_two_do_not_pack_at_once(tmp_path: Path) -> None:
     with subprocess.Popen(argv, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        tidy(lab / ".git")
+        pack_loose_objects(lab / ".git")
         assert loose(lab)
         other.kill()
-    tidy(lab / ".git")
+    pack_loose_objects(lab / ".git")
     assert not loose(lab)

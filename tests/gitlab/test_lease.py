@@ -16,7 +16,7 @@ from typing import Any
 import pygit2
 import pytest
 from airesearch.gitlab.errors import AiresearchError, RefMoved
-from airesearch.gitlab.leases import lease
+from airesearch.gitlab.leases import holder, lease
 from airesearch.gitlab.leases.lease import LEASE, Lease, claim, held, live, release, renew
 from airesearch.gitlab.store import ref_file, refs
 from airesearch.gitlab.store.refs import node_tips, remove_ref, swap_ref, target
@@ -49,9 +49,9 @@ def repo(tmp_path: Path) -> pygit2.Repository:
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
-    lease._here.cache_clear()
+    holder.this_machine.cache_clear()
     yield
-    lease._here.cache_clear()
+    holder.this_machine.cache_clear()
 
 
 class Worker:
@@ -331,7 +331,7 @@ def test_any_host_name(repo: pygit2.Repository, monkeypatch: pytest.MonkeyPatch,
     assert said(repo)["host"].startswith(name + " ")
     assert live(repo, NOW + 10 * LEASE) == {NODE}
     monkeypatch.setattr(socket, "gethostname", lambda: "another")
-    lease._here.cache_clear()
+    holder.this_machine.cache_clear()
     assert claim(repo, NODE, "b", NOW) is None
     assert claim(repo, NODE, "b", NOW + 10 * LEASE) is not None
 
@@ -488,7 +488,7 @@ def test_nothing_goes_while_we_pack(
         time.sleep(0.3)
         assert target(repo, REF) == mine.blob
 
-    monkeypatch.setattr(refs, "_let_git", pack)
+    monkeypatch.setattr(refs, "own_git", pack)
     refs.pack_refs(repo)
     assert [os.waitpid(child, 0)[1] for child in children] == [0]
     assert target(repo, REF) is None

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pygit2
 import pytest
-from airesearch.gitlab.leases import remote_lease as far_lease
+from airesearch.gitlab.leases import remote_lease
 from airesearch.gitlab.leases.lease import FOLDER, Lease, claim, clock, held, lease_ref, release
-from airesearch.gitlab.leases.remote_lease import FarLeases
+from airesearch.gitlab.leases.remote_lease import RemoteLeases
 from airesearch.gitlab.remote.publish import Wire
 from airesearch.gitlab.store.refs import swap_ref, target
 from airesearch.gitlab.store.trees import Oid
@@ -34,8 +34,8 @@ class Clone:
         self.notices: list[str] = []
         self.wire = Wire(self.repo)
 
-    def far(self) -> FarLeases:
-        return FarLeases(self.wire, self.notices.append)
+    def far(self) -> RemoteLeases:
+        return RemoteLeases(self.wire, self.notices.append)
 
     def lease(self, node: int = NODE) -> Lease:
         """A node that is held in this clone."""
@@ -43,7 +43,7 @@ class Clone:
         assert mine is not None
         return mine
 
-    def tries(self, far: FarLeases, node: int = NODE) -> bool:
+    def tries(self, far: RemoteLeases, node: int = NODE) -> bool:
         """Whether a node is to be had on the remote."""
         return far.take(self.lease(node), clock(self.repo))
 
@@ -114,7 +114,7 @@ def test_another_machine_s_lease_counts_to_its_deadline(
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(far_lease, "LEASE", 0.3)
+    monkeypatch.setattr(remote_lease, "LEASE", 0.3)
 
 
 def wait_until(shared: Path, blob: Oid | None) -> None:

@@ -1,6 +1,5 @@
 """The folders of trials: held while their worker lives, swept once it is dead."""
 
-import fcntl
 import os
 import shutil
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from .....gitlab.store.file_lock import lock_handle
 from .interrupts import uninterrupted
 
 _BEING_MADE = 60.0
@@ -26,7 +26,7 @@ def held_folder(folder: Path) -> Iterator[Path]:
     fresh.mkdir(parents=True)
     handle = os.open(fresh, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        lock_handle(handle)
         fresh.rename(folder)
         yield folder
     finally:
@@ -40,12 +40,12 @@ def sweep(folders: Path) -> None:
     for folder in folders.glob("*"):
         if folder.name.startswith(".") and _age(folder) < _BEING_MADE:
             continue
-        with suppress(FileNotFoundError, NotADirectoryError, BlockingIOError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _end_all_in(folder)
-                remove(folder)
+                if lock_handle(handle, patience=0):
+                    _end_all_in(folder)
+                    remove(folder)
             finally:
                 os.close(handle)
 
