@@ -18,7 +18,7 @@ import sandbox
 import verify
 from airesearch.agents.setup.team_policies import shipped_policy
 from airesearch.gitlab.desk.desk import Desk
-from airesearch.gitlab.hooks.install import install as hooks
+from airesearch.gitlab.hooks import install as hooks
 from airesearch.gitlab.lab.lab import Lab
 from airesearch.gitlab.store import trees
 from airesearch.gitlab.store.change import compare

@@ -23,7 +23,7 @@ if [ -x "$python" ]; then
     exec env -u PYTHONHOME SSL_CERT_FILE= PYTHONPATH={source} "$python" -sP -m {module}
 fi
 if command -v airesearch >/dev/null 2>&1; then exec airesearch hook {name}; fi
-echo "airesearch is neither at $python nor on PATH, and this {what} needs it checked" >&2
+echo "airesearch is neither at $python nor on PATH, and this {event} needs it checked" >&2
 echo "  install it: pip install airesearch, then: airesearch hook install" >&2
 exit 1
 """
@@ -51,26 +51,20 @@ _MODULES = {
 
 def hook_text(name: str, python: str = sys.executable) -> str:
     """The hook file `name`: runs the user's own first, then `python`, an absolute path."""
-    what, steps = _STEPS[name]
+    event, steps = _STEPS[name]
+    # The folder to import us from, where an installation alone would not find us. Always given, if
+    # empty: a pusher's PYTHONPATH must not choose the modules that judge the push.
+    source = Path(__file__).parents[3]
+    is_installed = source.resolve() in {Path(path).resolve() for path in site.getsitepackages()}
     return _TEMPLATE.format(
         mark=_MARK,
         steps=steps,
         python=shlex.quote(python),
-        source=shlex.quote(_source()),
+        source=shlex.quote("" if is_installed else str(source)),
         module=_MODULES[name],
         name=name,
-        what=what,
+        event=event,
     )
-
-
-def _source() -> str:
-    """The folder to import us from, where an installation alone would not find us.
-
-    Always given, if empty: a pusher's PYTHONPATH must not choose the modules that judge the push.
-    """
-    ours = Path(__file__).resolve().parents[3]
-    own = {Path(path).resolve() for path in site.getsitepackages()}
-    return "" if ours in own else str(Path(__file__).parents[3])
 
 
 def install_pre_commit(repo: pygit2.Repository) -> str:
@@ -81,63 +75,42 @@ def install_pre_commit(repo: pygit2.Repository) -> str:
     return _install(repo, "pre-commit")
 
 
-def install_pre_receive(folder: Path) -> str:
-    """Install `pre-receive` in the bare repository at `folder`, and let git check what it is sent.
+def install(folder: Path) -> tuple[str, str]:
+    """Install the hook that fits the repository at `folder`; its name, and what to do by hand.
 
-    The same sentence as `install_pre_commit` where core.hooksPath is set.
+    That is `pre-commit` in a checkout. In a bare repository it is `pre-receive`, and git is told to
+    check what it is sent.
     """
     repo = open_repository(folder)
     if not repo.is_bare:
-        raise AiresearchError(
-            f"{folder} is no bare repository: nothing is pushed to it",
-            "make the shared lab: git clone --bare . /path/to/lab.git",
-        )
+        return "pre-commit", install_pre_commit(repo)
     repo.config["receive.fsckObjects"] = True
-    return _install(repo, "pre-receive")
-
-
-def install(folder: Path) -> tuple[str, str]:
-    """Install the hook that fits the repository at `folder`; its name, and what to do by hand."""
-    repo = open_repository(folder)
-    if repo.is_bare:
-        return "pre-receive", install_pre_receive(folder)
-    return "pre-commit", install_pre_commit(repo)
+    return "pre-receive", _install(repo, "pre-receive")
 
 
 def _install(repo: pygit2.Repository, name: str) -> str:
     folder = common_folder(repo) / "hooks"
-    elsewhere = _elsewhere(repo, folder)
+    elsewhere = str(folder.resolve()) if folder.is_symlink() else ""
+    if "core.hooksPath" in repo.config:
+        elsewhere = str(repo.config["core.hooksPath"])
     if elsewhere:
         call = f"{shlex.quote(sys.executable)} -P -m {_MODULES[name]} || exit 1"
         return f"git's hooks are in {elsewhere}, which is left alone; add to {name} there: {call}"
     folder.mkdir(exist_ok=True)
     hook, kept = folder / name, folder / f"{name}.user"
-    if hook.is_symlink() or (hook.exists() and not _is_ours(hook)):
+    text = hook.read_bytes() if hook.is_file() else b""
+    is_ours = not hook.is_symlink() and text.splitlines()[1:2] == [_MARK.encode()]
+    if not is_ours and (hook.is_symlink() or hook.exists()):
         if kept.is_symlink() or kept.exists():
             raise AiresearchError(
                 f"{hook} and {kept} are both yours, and one place is needed",
                 f"put what you need of both into {kept.name}, and remove {hook.name}",
             )
         hook.rename(kept)
-    _write(hook, os.fsencode(hook_text(name)))
+    new_text = os.fsencode(hook_text(name))
+    if not (is_ours and text == new_text and os.access(hook, os.X_OK)):
+        aside = hook.with_name(f".{hook.name}.{os.getpid()}")
+        aside.write_bytes(new_text)
+        aside.chmod(0o755)
+        aside.replace(hook)
     return ""
-
-
-def _elsewhere(repo: pygit2.Repository, folder: Path) -> str:
-    """Where git looks for hooks, if that is not the repository's own folder."""
-    if "core.hooksPath" in repo.config:
-        return str(repo.config["core.hooksPath"])
-    return str(folder.resolve()) if folder.is_symlink() else ""
-
-
-def _is_ours(hook: Path) -> bool:
-    return hook.read_bytes().splitlines()[1:2] == [_MARK.encode()]
-
-
-def _write(hook: Path, data: bytes) -> None:
-    if hook.exists() and hook.read_bytes() == data and os.access(hook, os.X_OK):
-        return
-    aside = hook.with_name(f".{hook.name}.{os.getpid()}")
-    aside.write_bytes(data)
-    aside.chmod(0o755)
-    aside.replace(hook)

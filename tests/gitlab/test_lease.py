@@ -18,7 +18,7 @@ import pytest
 from airesearch.gitlab.errors import AiresearchError, RefMoved
 from airesearch.gitlab.leases import holder, lease
 from airesearch.gitlab.leases.lease import LEASE, Lease, claim, held, live, release, renew
-from airesearch.gitlab.store import ref_file, refs
+from airesearch.gitlab.store import refs
 from airesearch.gitlab.store.refs import node_tips, remove_ref, swap_ref, target
 from toys import airesearch, git, repository, toy
 
@@ -348,51 +348,6 @@ def test_a_container_s_pids_say_nothing_outside(repo: pygit2.Repository) -> None
     assert claim(repo, NODE, "me", time.time() + 10 * LEASE) is not None
 
 
-def test_a_killed_claimer_s_lock_is_broken(
-    repo: pygit2.Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(ref_file, "_WAIT_SECONDS", 0.2)
-    lock = Path(repo.path) / f"{REF}.lock"
-    lock.parent.mkdir(parents=True)
-    lock.touch()
-    assert claim(repo, NODE, "a", NOW) is not None
-    assert not lock.exists()
-
-
-def test_many_that_wait_for_a_killed_claimer_s_lock_break_it_once(
-    repo: pygit2.Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """None of them breaks the lock of whoever came next, or gives up for it."""
-    monkeypatch.setattr(ref_file, "_WAIT_SECONDS", 1.0)
-    lock = Path(repo.path) / f"{REF}.lock"
-    lock.parent.mkdir(parents=True)
-    lock.touch()
-    (answers, answer), (stay, leave) = os.pipe(), os.pipe()
-    children = []
-    for number in range(8):
-        if (child := os.fork()) == 0:
-            said = b"error "
-            try:
-                mine = claim(pygit2.Repository(repo.path), NODE, f"w{number}", NOW)
-                said = b"none " if mine is None else b"won "
-            finally:
-                os.write(answer, said)
-                os.close(leave)
-                os.read(stay, 1)  # the winner lives until all have answered
-                os._exit(0)
-        children.append(child)
-    os.close(answer)
-    heard = b""
-    while heard.count(b" ") < 8:
-        heard += os.read(answers, 100)
-    os.close(leave)
-    for child in children:
-        os.waitpid(child, 0)
-    os.close(answers)
-    os.close(stay)
-    assert sorted(heard.split()) == [b"none"] * 7 + [b"won"]
-
-
 def test_worktrees_share_leases(repo: pygit2.Repository, tmp_path: Path) -> None:
     git(Path(repo.workdir), "worktree", "add", "-q", str(tmp_path / "tree"))
     tree = pygit2.Repository(tmp_path / "tree")
@@ -470,28 +425,6 @@ def test_git_packs_refs_meanwhile_and_nothing_is_lost(repo: pygit2.Repository) -
     assert [lost for _, lost in answers] == ["0", "0"]
     made = git(Path(repo.workdir), "for-each-ref", "refs/heads/node").count("\n")
     assert made == sum(int(count) for count, _ in answers) > 20
-
-
-def test_nothing_goes_while_we_pack(
-    repo: pygit2.Repository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It would be there again: git has read it, and writes it down."""
-    mine = claim(repo, NODE, "a", lease.clock(repo))
-    assert mine is not None
-    children: list[int] = []
-
-    def pack(*_: object) -> None:
-        children.append(os.fork())
-        if not children[-1]:
-            release(pygit2.Repository(repo.path), mine)
-            os._exit(0)
-        time.sleep(0.3)
-        assert target(repo, REF) == mine.blob
-
-    monkeypatch.setattr(refs, "own_git", pack)
-    refs.pack_refs(repo)
-    assert [os.waitpid(child, 0)[1] for child in children] == [0]
-    assert target(repo, REF) is None
 
 
 def test_a_lease_that_git_put_back_is_let_go_of_again(repo: pygit2.Repository) -> None:

@@ -1,14 +1,15 @@
 """A ref is written under git's lock and logged after it moved, whatever is in its way."""
 
 import os
+import time
 from pathlib import Path
 
 import pygit2
 import pytest
 from airesearch.gitlab.errors import AiresearchError, RefMoved
-from airesearch.gitlab.store import ref_file
+from airesearch.gitlab.store import ref_file, refs
 from airesearch.gitlab.store.ref_file import locked
-from airesearch.gitlab.store.refs import swap, tip
+from airesearch.gitlab.store.refs import pack_refs, remove_ref, swap, swap_ref, target, tip
 from toys import git, repository
 
 ME = pygit2.Signature("Ada", "ada@example.org", 1_700_000_000, -210)
@@ -141,3 +142,58 @@ def test_who_was_taken_for_dead_writes_nothing(
     assert tip(repo, REF) == first
     assert (home / "logs" / REF).read_text().count("\n") == 1
     assert not list(home.rglob("*.lock"))
+
+
+def test_of_many_that_wait_for_a_lock_that_was_left_one_breaks_it_and_wins(
+    repo: pygit2.Repository, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of them breaks the lock of whoever came next, or gives up for it."""
+    monkeypatch.setattr(ref_file, "_WAIT_SECONDS", 1.0)
+    lock = home / f"{REF}.lock"
+    lock.parent.mkdir()
+    lock.touch()
+    first, children = ends(repo)[0], []
+    for _ in range(8):
+        if (child := os.fork()) == 0:
+            code = 2
+            try:
+                swap(pygit2.Repository(repo.path), BRANCH, None, first, ME, "one")
+                code = 0
+            except RefMoved:
+                code = 1
+            finally:
+                os._exit(code)
+        children.append(child)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    assert sorted(codes) == [0] + [1] * 7
+    assert tip(repo, REF) == first
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_no_ref_is_removed_while_we_pack(
+    repo: pygit2.Repository, monkeypatch: pytest.MonkeyPatch, is_packed: bool
+) -> None:
+    """It would be there again: git has read it, and writes it down."""
+    ref, blob = "refs/airesearch/x", repo.create_blob(b"x")
+    (Path(repo.path) / "airesearch").mkdir()
+    swap_ref(repo, ref, None, blob)
+    if is_packed:
+        pack_refs(repo)
+    git_itself = refs.own_git
+
+    def slow_pack(*words: str) -> object:
+        if "pack-refs" not in words:
+            return git_itself(*words)
+        if (child := os.fork()) == 0:
+            remove_ref(pygit2.Repository(repo.path), ref, blob)
+            os._exit(0)
+        children.append(child)
+        time.sleep(0.3)
+        assert target(repo, ref) == blob
+        return None
+
+    children: list[int] = []
+    monkeypatch.setattr(refs, "own_git", slow_pack)
+    pack_refs(repo)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0]
+    assert target(repo, ref) is None
