@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from airesearch.gitlab.errors import Denied, RefMoved
+from airesearch.gitlab.errors import AiresearchError, Denied, RefMoved
 from airesearch.gitlab.lab.lab import Lab, open_lab
 from airesearch.gitlab.record.facts import Diff, Operator
 from airesearch.gitlab.record.records import Propose
@@ -189,3 +189,20 @@ def test_the_tree_does_not_depend_on_the_order_of_refs(
     assert list(found.nodes) == list(range(5))
     assert list(found.rooted) == list(range(5))
     assert found.next_id == 5
+
+
+def test_what_a_lab_publishes_on_is_said_as_it_is_opened(lab: Lab, tmp_path: Path) -> None:
+    folder = Path(lab.repo.workdir)
+    assert lab.wire is None
+    with pytest.raises(AiresearchError, match="no remote 'origin' to publish on"):
+        open_lab(folder, publish=True)
+    git(folder, "remote", "add", "origin", str(tmp_path / "shared.git"))
+    wire = open_lab(folder, publish=True).wire
+    assert wire is not None and wire.remote == "origin"
+
+
+def test_a_notice_is_taken_once(lab: Lab) -> None:
+    for sentence in ("one", "", "two"):
+        lab.notices.add(sentence)
+    assert lab.notices.take() == ("one", "two")
+    assert lab.notices.take() == ()
