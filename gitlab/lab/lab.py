@@ -14,6 +14,7 @@ from pygit2.enums import FileMode, RepositoryOpenFlag
 
 from ..errors import AiresearchError, RefMoved
 from ..events import emit
+from ..record.parents import compared_parent
 from ..record.paths import BUS, TASK_FILE
 from ..record.records import Record
 from ..remote.behind import lagging
@@ -117,13 +118,14 @@ class Lab:
         check: Check,
         new: bool = False,
     ) -> pygit2.Oid:
-        """Commit `record` on `branch` if `check` allows the change from the last parent's tree.
+        """Commit `record` on `branch` if `check` allows its change: see `compared_parent`.
 
         The branch must stand at the first parent, or not exist where it is `new`. Raises Denied
         with every reason, or RefMoved when another worker was first; nothing moves then.
         """
         emit(f"{record.action}: before commit", record.node)
-        check(compare(self.repo, self.tree_of(parents[-1]), tree)).require()
+        before = compared_parent(record, parents)
+        check(compare(self.repo, self.tree_of(before), tree)).require()
         author = pygit2.Signature(record.agent, f"{record.agent}@airesearch")
         oid = self.repo.create_commit(None, author, self._committer(), str(record), tree, parents)
         emit(f"{record.action}: object written", record.node)
