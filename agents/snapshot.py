@@ -11,6 +11,7 @@ from ..gitlab.tree.search_tree import LabTree, Node
 from ..policies.access.guard import ProposerPolicy
 from ..policies.promotion.decide import Standard, standard_of
 from ..policies.promotion.noise import noise_floor
+from ..policies.promotion.replication import seed_of
 from ..policies.task.task import Task
 from .executors.trial_semaphore import Turnstile
 from .proposers.registry import Agent
@@ -45,7 +46,7 @@ class Snapshot:
 
     def seed(self, replicate: int) -> int:
         """The seed of every node's `replicate`-th trial, so that nodes compare pair by pair."""
-        return Random(f"{self.protocol}/seed/{replicate}").getrandbits(31)
+        return seed_of(str(self.protocol), replicate)
 
     def value(self, node: Node | None) -> float | None:
         """The objective's value of a node, None where it has none."""

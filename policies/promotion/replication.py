@@ -8,6 +8,7 @@ A baseline, which nothing selects, runs all six at once and so gives the noise f
 
 from collections.abc import Collection, Sequence
 from itertools import count
+from random import Random
 from typing import Literal
 
 SCREEN = 3
@@ -19,6 +20,11 @@ FIRST = SCREEN + ESTIMATE
 
 Side = Literal["candidate", "incumbent"]
 Turn = tuple[Side, int]
+
+
+def seed_of(protocol: str, replicate: int) -> int:
+    """The seed of every node's `replicate`-th trial, so that nodes compare pair by pair."""
+    return Random(f"{protocol}/seed/{replicate}").getrandbits(31)
 
 
 def next_fresh(done: Collection[int]) -> int:
