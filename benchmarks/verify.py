@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from airesearch.agents.audit.rules import open_place, verify
+from airesearch.agents.audit.audit import verify
 from airesearch.agents.campaign import Campaign
 from airesearch.agents.setup.create_lab import create_lab
 from airesearch.agents.step.judge import judge_and_promote
@@ -25,6 +25,7 @@ from airesearch.agents.step.measure import measure
 from airesearch.agents.step.propose import propose_baseline
 from airesearch.agents.trials.outcome import Outcome
 from airesearch.agents.trials.runner import Job
+from airesearch.gitlab.reader.repository import Repository
 from airesearch.gitlab.record.facts import Metric, Operator, Status
 from airesearch.gitlab.record.records import Propose
 from airesearch.gitlab.store.change import compare
@@ -106,13 +107,13 @@ def finish(campaign: Campaign, node: Node) -> Node:
 
 
 def audit_seconds(folder: Path) -> tuple[float, float, int]:
-    """Wall and CPU seconds of one audit, and objects; ends where it finds a falsehood."""
+    """Wall and CPU seconds of one audit, and objects; ends where it finds a violation."""
     start, busy = time.perf_counter(), time.process_time()
-    place = open_place(folder)
-    report = verify(place, lambda done, total: None)
-    place.close()
-    if report.falsehoods:
-        sys.exit(f"the lab is not sound: {report.falsehoods[0]}")
+    repository = Repository(folder)
+    report = verify(repository, lambda done, total: None)
+    repository.close()
+    if report.violations:
+        sys.exit(f"the lab is not sound: {report.violations[0]}")
     return time.perf_counter() - start, time.process_time() - busy, report.objects
 
 

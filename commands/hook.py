@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from ..agents.audit.push.precommit import check_commit
+from ..agents.audit.push.push import push_faults, read_update
 from ..agents.audit.push.refusal import refusal
-from ..agents.audit.push.rules import push_faults, read_rights, read_update
+from ..agents.audit.push.rights import read_rights
 from ..gitlab.hooks.install import install
 from ..gitlab.hooks.received import open_received, settings
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import click
 
-from ..agents.audit.rules import open_place, verify
+from ..agents.audit.audit import verify
 from ..agents.audit.scope import scope
 from ..gitlab.errors import AiresearchError
+from ..gitlab.reader.repository import Repository
 from ..gitlab.record.text import plural
 from .say import as_json, print_json
 
@@ -33,11 +34,11 @@ def verify_command(folder: Path, range_: str | None, as_json: bool) -> None:
       airesearch verify
       airesearch verify main~3..main
     """
-    place = open_place(folder)
-    within = scope(place, range_)
+    repository = Repository(folder)
+    within = scope(repository, range_)
     with _Progress() as progress:
-        report = verify(place, progress)
-    found = [one for one in report.falsehoods if within(one)]
+        report = verify(repository, progress)
+    found = [one for one in report.violations if within(one)]
     if as_json:
         falsehoods = [asdict(one) for one in found]
         print_json({"nodes": report.nodes, "objects": report.objects, "falsehoods": falsehoods})

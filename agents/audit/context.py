@@ -1,94 +1,111 @@
-"""The case: every story of the lab side by side, with the base, terms and rivals of each."""
+"""What the claims of one node ask about others: its base and rules, rivals, noise, promotions."""
 
 from bisect import bisect_right
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from collections.abc import Container, Iterator, Sequence
+from contextlib import suppress
+from functools import cached_property
 from itertools import accumulate, takewhile
 
 from ...gitlab.errors import AiresearchError
-from ...gitlab.reader.objects import Objects, Unsound
-from ...gitlab.reader.trees import edits, protocol, read
-from ...gitlab.reader.values import Edit
+from ...gitlab.reader.trees import edits
+from ...gitlab.reader.values import Commit, Edit, Entry, Objects, Unsound
 from ...gitlab.record.facts import Status
-from ...gitlab.record.paths import FAILED, REFUSED
+from ...gitlab.record.paths import BUS, FAILED, REFUSED
 from ...gitlab.record.records import Judge, Measure
+from ...policies.promotion.error_budget import part
+from ...policies.promotion.replication import SCREEN
 from .figures import Spread, spread, values
-from .node_history import Trunk
-from .values import Promotion, Rules, Story, Terms
+from .node_history import NodeHistory, Nodes, Promotion, Trunk
+from .rules import Rules, read_rules
 
 CLOCKS_APART_SECONDS = 300
 """What the clocks of two machines that work on one lab may differ by."""
-_SCREEN = 3
 
 NO_ANSWERS = (Status.CANCELLED, Status.LOST, Status.DENIED, Status.DUPLICATE)
 """Ends of a trial that say nothing of what the candidate does."""
 
 
-@dataclass(frozen=True)
-class Base:
-    """A commit of trunk that nodes grew from, with its rules; None where they cannot be read."""
+class AuditContext:
+    """A lab as its objects have it. Nodes are read when a claim asks for them."""
 
-    terms: Terms | None
-    protocol: str
-    fault: str = ""
-
-
-class Case:
-    """What the checks of one node ask about others. `stories` are in id order."""
-
-    def __init__(
-        self, objects: Objects, rules: Rules, trunk: Trunk, stories: dict[int, Story]
-    ) -> None:
+    def __init__(self, objects: Objects, trunk: Trunk, nodes: Nodes) -> None:
         self.objects = objects
         self.trunk = trunk
-        self.stories = stories
-        self._rules = rules
-        self._known: dict[str, Base] = {}
+        self.nodes = nodes
+        self._rules: dict[str, Rules | str] = {}
         self._proposed: dict[int, tuple[Edit, ...]] = {}
+        self._roots: dict[int, NodeHistory | None] = {}
+        self._seen: dict[int, int] = {}
 
-    def base(self, commit: str) -> Base:
-        """The rules at a commit of trunk."""
-        if commit not in self._known:
-            self._known[commit] = self._read_base(commit)
-        return self._known[commit]
+    def rules(self, history: NodeHistory) -> Rules | None:
+        """The rules a node is held to; None where they cannot be known."""
+        base = self.base(history.node)
+        found = "" if base is None else self._read_rules(base)
+        return found if isinstance(found, Rules) else None
 
-    def terms(self, story: Story) -> Terms | None:
-        """The rules a story is held to; None where they cannot be known."""
-        commit = self.bases.get(story.node)
-        return None if commit is None else self.base(commit).terms
+    def rules_fault(self, base: str) -> str:
+        """Why nobody can be held to the rules at a commit of trunk; empty where they can."""
+        found = self._read_rules(base)
+        return f"nodes grew from it, and {found}" if isinstance(found, str) else ""
 
-    def proposed(self, story: Story) -> tuple[Edit, ...]:
+    def _read_rules(self, base: str) -> Rules | str:
+        if base not in self._rules:
+            try:
+                self._rules[base] = read_rules(self.objects, self.objects.commit(base).tree)
+            except AiresearchError as error:
+                self._rules[base] = error.what
+            except Unsound as unsound:
+                self._rules[base] = str(unsound)
+        return self._rules[base]
+
+    def proposed(self, history: NodeHistory) -> tuple[Edit, ...]:
         """What a proposal changed. Raises Unsound."""
-        if story.node not in self._proposed:
-            before, after = self.objects.commit(story.onto).tree, story.steps[0].commit.tree
-            self._proposed[story.node] = edits(self.objects, before, after)
-        return self._proposed[story.node]
+        if history.node not in self._proposed:
+            before = self.objects.commit(history.onto).tree
+            found = edits(self.objects, before, history.steps[0].commit.tree)
+            self._proposed[history.node] = found
+        return self._proposed[history.node]
 
-    def trace(self, story: Story) -> str:
+    def trace(self, history: NodeHistory) -> str:
         """The file a refused or failed proposal left instead of a change; empty for a real one."""
-        changed = {edit.path for edit in self.proposed(story)}
+        changed = {edit.path for edit in self.proposed(history)}
         return next((path for path in (REFUSED, FAILED) if path in changed), "")
 
-    @cached_property
-    def bases(self) -> dict[int, str]:
-        """The commit of trunk that each story's baseline grew from, where it leads to one."""
-        found: dict[int, str] = {}
-        for node, story in self.stories.items():
-            parents = story.propose.parent_node
-            base = found.get(parents[0]) if parents else story.onto
-            if base is not None and base in self.trunk.promotions:
-                found[node] = base
-        return found
+    def root(self, node: int) -> NodeHistory | None:
+        """The baseline that a node goes back to; None where its parents do not lead to one."""
+        for older in self._line(node, self._roots):
+            parents = older.propose.parent_node
+            root = older if not parents else None
+            if parents and parents[0] < older.node:
+                root = self._roots.get(parents[0])
+            self._roots[older.node] = root
+        return self._roots.get(node)
+
+    def base(self, node: int) -> str | None:
+        """The commit of trunk that a node's baseline grew from, where it leads to one."""
+        root = self.root(node)
+        return root.onto if root is not None and root.onto in self.trunk.promotions else None
+
+    def _line(self, node: int, known: Container[int]) -> list[NodeHistory]:
+        """A node and its first parents down to one that is `known`, the oldest first."""
+        line: list[NodeHistory] = []
+        older: int | None = node
+        while older is not None and older not in known:
+            history = self.nodes.get(older)
+            if history is None:
+                break
+            line.append(history)
+            parents = history.propose.parent_node
+            older = parents[0] if parents and parents[0] < history.node else None
+        return line[::-1]
 
     @cached_property
-    def roots(self) -> dict[str, Story]:
-        """The baseline of each base."""
-        found: dict[str, Story] = {}
-        for node, base in self.bases.items():
-            if not self.stories[node].propose.parent_node:
-                found.setdefault(base, self.stories[node])
+    def baselines(self) -> dict[str, NodeHistory]:
+        """The first baseline of each base."""
+        found: dict[str, NodeHistory] = {}
+        for history in self.nodes.all():
+            if not history.propose.parent_node:
+                found.setdefault(history.onto, history)
         return found
 
     @cached_property
@@ -96,31 +113,33 @@ class Case:
         """The promotion of each node that was promoted."""
         return {p.record.node: p for p in reversed(self.trunk.all)}
 
-    @cached_property
-    def seen(self) -> dict[int, int]:
-        """For each node, how many of its base's promotions had happened when it was begun.
+    def promotions_seen(self, node: int) -> int:
+        """How many of its base's promotions had happened when a node was begun.
 
         At least: those that the verdicts it grew from knew of had, and so had all that were made
         much earlier. Not its ancestors' own: another worker may go on from a kept node before it is
         promoted.
         """
-        found: dict[int, int] = {}
-        for node, base in self.bases.items():
-            story = self.stories[node]
-            parents = story.propose.parent_node
-            known = max(found.get(parents[0], 0), self._named(story, base)) if parents else 0
-            sure = story.steps[0].commit.time - CLOCKS_APART_SECONDS
-            found[node] = max(known, bisect_right(self._times[base], sure))
-        return found
+        base = self.base(node)
+        if base is None:
+            return 0
+        for history in self._line(node, self._seen):
+            most = 0
+            if history.propose.parent_node:
+                parent = history.propose.parent_node[0]
+                most = max(self._seen[parent], self._named(parent, history.onto, base))
+            sure = history.steps[0].commit.time - CLOCKS_APART_SECONDS
+            self._seen[history.node] = max(most, bisect_right(self._times[base], sure))
+        return self._seen[node]
 
-    def _named(self, story: Story, base: str) -> int:
-        """How many promotions the verdicts on its parent knew of that it grew from."""
-        most = 0
-        for step in self.stories[story.propose.parent_node[0]].steps:
-            if isinstance(step.record, Judge) and step.record.incumbent is not None:
-                place = self.places.get(step.record.incumbent)
+    def _named(self, parent: int, onto: str, base: str) -> int:
+        """How many promotions the verdicts on a parent knew of, up to the commit `onto`."""
+        history, most = self.nodes.get(parent), 0
+        for commit, record in () if history is None else history.steps:
+            if isinstance(record, Judge) and record.incumbent is not None:
+                place = self.places.get(record.incumbent)
                 most = max(most, place.place + 1 if place and place.base == base else 0)
-            if step.commit.id == story.onto:
+            if commit.id == onto:
                 break
         return most
 
@@ -129,135 +148,125 @@ class Case:
         """When each base's promotions were made, at the latest: no clock runs back in the list."""
         promotions = self.trunk.promotions.items()
         return {
-            base: list(accumulate((one.commit.time for one in row), max))
-            for base, row in promotions
+            base: list(accumulate((p.commit.time for p in row), max)) for base, row in promotions
         }
 
+    def answers(self, history: NodeHistory, said: Measure) -> Iterator[tuple[Commit, Measure]]:
+        """The trials of other nodes that answered the question of one of this node's."""
+        for node in self._by_files.get(self._files(history.steps[0].commit), ()):
+            other = None if node == history.node else self.nodes.get(node)
+            yield from () if other is None else self.answers_of(other, said)
+
+    def answers_of(self, history: NodeHistory, said: Measure) -> list[tuple[Commit, Measure]]:
+        """The trials of a node that ran its candidate under the protocol and the seed of `said`."""
+        question = said.protocol, said.seed
+        return [
+            (commit, record)
+            for commit, record in (() if self.trace(history) else history.steps)
+            if isinstance(record, Measure)
+            and (record.protocol, record.seed) == question
+            and record.status not in NO_ANSWERS
+        ]
+
     @cached_property
-    def runs(self) -> dict[tuple[str, str, int], list[tuple[int, str, Measure]]]:
-        """Who answered each question (candidate, protocol, seed): node, commit, trial."""
-        found: dict[tuple[str, str, int], list[tuple[int, str, Measure]]] = {}
-        for story in self.stories.values():
-            for commit, record in story.steps if self._was_run(story) else ():
-                if isinstance(record, Measure) and record.status not in NO_ANSWERS:
-                    key = (record.candidate, record.protocol, record.seed)
-                    found.setdefault(key, []).append((story.node, commit.id, record))
+    def _by_files(self) -> dict[frozenset[tuple[str, Entry]], list[int]]:
+        """The nodes by the candidate that their branches end with: no record is read to tell it."""
+        found: dict[frozenset[tuple[str, Entry]], list[int]] = {}
+        for node, tips in sorted(self.nodes.tips.items()):
+            with suppress(Unsound):  # named where the object is
+                for files in {self._files(self.objects.commit(tip)) for tip in tips.values()}:
+                    found.setdefault(files, []).append(node)
         return found
 
-    @cached_property
-    def seeds(self) -> dict[tuple[str, int], int]:
-        """The seed that most trials of a replicate have under a protocol."""
-        counts: dict[tuple[str, int], Counter[int]] = {}
-        for story in self.stories.values():
-            for trial in story.trials:
-                key = (trial.protocol, trial.trial.replicate)
-                counts.setdefault(key, Counter())[trial.seed] += 1
-        return {key: count.most_common(1)[0][0] for key, count in counts.items()}
+    def _files(self, commit: Commit) -> frozenset[tuple[str, Entry]]:
+        """The candidate of a commit, whose id takes longer to tell."""
+        entries = self.objects.tree(commit.tree).items()
+        return frozenset(named for named in entries if named[0] != BUS)
 
-    def value(self, story: Story | None) -> float | None:
+    def value(self, history: NodeHistory) -> float | None:
         """What the verdict on a baseline rests on: its mean; None unless it was kept."""
-        terms = None if story is None else self.terms(story)
-        if story is None or terms is None or story.judged is None:
+        rules = self.rules(history)
+        if rules is None or history.judged is None:
             return None
-        return next((m.value for m in story.judged.metric if m.name == terms.metric), None)
+        metric = rules.task.objective.metric
+        return next((m.value for m in history.judged.metric if m.name == metric), None)
 
-    def weighed(self, story: Story, judged: Judge) -> list[Measure]:
-        """The trials that a verdict of the story rests on."""
-        before = takewhile(lambda step: step.record is not judged, story.steps)
+    def weighed(self, history: NodeHistory, judged: Judge) -> list[Measure]:
+        """The trials that a verdict of the node rests on."""
+        before = takewhile(lambda step: step.record is not judged, history.steps)
         return [step.record for step in before if isinstance(step.record, Measure)]
 
-    def trials_by(self, story: Story, time: int) -> list[Measure]:
+    def trials_by(self, history: NodeHistory, time: int) -> list[Measure]:
         """Its trials that were recorded at a time; clocks within a second of each other agree."""
         return [
             step.record
-            for step in story.steps
+            for step in history.steps
             if isinstance(step.record, Measure) and step.commit.time <= time
         ]
 
-    def most_error(self, story: Story, time: int) -> float:
-        """The largest share of the error that a story could have at a time.
+    def most_error(self, history: NodeHistory, time: int, confidence: float) -> float:
+        """The largest share of the error that a node could have at a time.
 
         Ahead are the others that certainly were being confirmed and were never promoted.
         """
-        terms, base = self.terms(story), self.bases.get(story.node)
-        if terms is None:
-            return 1.0
         sure = time - CLOCKS_APART_SECONDS
         ahead = sum(
             1
-            for node, begun in self._confirmed.get(base, ())
-            if node != story.node and node not in self.places and begun <= sure
+            for node, begun in self._confirmed.get(self.base(history.node), ())
+            if node != history.node and node not in self.places and begun <= sure
         )
-        return terms.share(1 + ahead)
-
-    def spreads(self, story: Story, time: int, own: Sequence[Measure]) -> tuple[Spread, Spread]:
-        """Between which spreads the noise lay that a verdict at a time rests on.
-
-        It surely knew its own trials, those of the baseline and what others had done long before.
-        """
-        base = self.bases[story.node]
-        times, spreads = self._spreads[base]
-        sure, most = time - CLOCKS_APART_SECONDS, time + CLOCKS_APART_SECONDS
-        least = spreads[bisect_right(times, sure)]
-        root = self.roots[base]
-        known = {story.node: own}
-        if root.judged is not None:
-            known.setdefault(root.node, self.weighed(root, root.judged))
-        for node, trials in known.items():
-            there = self._spread(base, self.trials_by(self.stories[node], sure))
-            here = self._spread(base, trials)
-            if here.freedom > there.freedom:
-                gained = here.squares - there.squares, here.freedom - there.freedom
-                least += Spread(*gained)
-        return least, spreads[bisect_right(times, most)]
-
-    def _spread(self, base: str, trials: Sequence[Measure]) -> Spread:
-        terms = self.base(base).terms
-        return spread(values(trials, "" if terms is None else terms.metric))
-
-    @cached_property
-    def _spreads(self) -> dict[str, tuple[list[int], list[Spread]]]:
-        """For each base, when trials were recorded, and the spread of all up to each: in order."""
-        gains: dict[str, list[tuple[int, Spread]]] = {}
-        for node, base in self.bases.items():
-            found, trials, before = gains.setdefault(base, []), list[Measure](), Spread()
-            for commit, record in self.stories[node].steps:
-                if isinstance(record, Measure):
-                    trials.append(record)
-                    now = self._spread(base, trials) if len(trials) > 1 else before
-                    squares, freedom = now.squares - before.squares, now.freedom - before.freedom
-                    found.append((commit.time, Spread(squares, freedom)))
-                    before = now
-        return {base: _summed(found) for base, found in gains.items()}
+        return part(1 + ahead, confidence)
 
     @cached_property
     def _confirmed(self) -> dict[str | None, list[tuple[int, int]]]:
         """For each base, the nodes with more trials than screening takes, and since when."""
         found: dict[str | None, list[tuple[int, int]]] = {}
-        for node, base in self.bases.items():
-            story = self.stories[node]
-            times = [step.commit.time for step in story.steps if isinstance(step.record, Measure)]
-            if story.propose.parent_node and len(times) > _SCREEN:
-                found.setdefault(base, []).append((node, times[_SCREEN]))
+        for history in self.nodes.all():
+            times = [s.commit.time for s in history.steps if isinstance(s.record, Measure)]
+            if history.propose.parent_node and len(times) > SCREEN:
+                base = self.base(history.node)
+                found.setdefault(base, []).append((history.node, times[SCREEN]))
         return found
 
-    def _was_run(self, story: Story) -> bool:
-        try:
-            return not self.trace(story)
-        except Unsound:
-            return False  # named where the object is
+    def spreads(
+        self, history: NodeHistory, time: int, own: Sequence[Measure], metric: str
+    ) -> tuple[Spread, Spread]:
+        """Between which spreads the noise lay that a verdict at a time rests on.
 
-    def _read_base(self, commit: str) -> Base:
-        try:
-            tree = self.objects.commit(commit).tree
-            terms = self._rules(partial(read, self.objects, tree))
-            return Base(terms, protocol(self.objects, tree, terms.protected))
-        except Unsound:
-            return Base(None, "")  # named where the object is
-        except AiresearchError as error:
-            return Base(None, "", f"nodes grew from it, and {error.what}")
+        It surely knew its own trials, those of the baseline and what others had done long before.
+        """
+        times, spreads = self._spreads.get(self.base(history.node), ([], [Spread()]))
+        sure, most = time - CLOCKS_APART_SECONDS, time + CLOCKS_APART_SECONDS
+        least = spreads[bisect_right(times, sure)]
+        known = [(history, own)]
+        root = self.root(history.node)
+        if root is not None and root is not history and root.judged is not None:
+            known.append((root, self.weighed(root, root.judged)))
+        for node, trials in known:
+            there = spread(values(self.trials_by(node, sure), metric))
+            gained = spread(values(trials, metric)) - there
+            if gained.freedom > 0:
+                least += gained
+        return least, spreads[bisect_right(times, most)]
 
-
-def _summed(gains: list[tuple[int, Spread]]) -> tuple[list[int], list[Spread]]:
-    gains.sort()
-    return [time for time, _ in gains], list(accumulate((g for _, g in gains), initial=Spread()))
+    @cached_property
+    def _spreads(self) -> dict[str | None, tuple[list[int], list[Spread]]]:
+        """For each base, when trials were recorded, and the spread of all up to each: in order."""
+        gains: dict[str | None, list[tuple[int, Spread]]] = {}
+        for history in self.nodes.all():
+            rules = self.rules(history)
+            if rules is None:
+                continue
+            found = gains.setdefault(self.base(history.node), [])
+            trials, before = list[Measure](), Spread()
+            for commit, record in history.steps:
+                if isinstance(record, Measure):
+                    trials.append(record)
+                    now = spread(values(trials, rules.task.objective.metric))
+                    found.append((commit.time, now - before))
+                    before = now
+        return {
+            base: ([time for time, _ in row],
+                   list(accumulate((gain for _, gain in row), initial=Spread())))
+            for base, row in ((base, sorted(row)) for base, row in gains.items())
+        }  # fmt: skip

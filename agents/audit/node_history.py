@@ -1,112 +1,220 @@
-"""Branches read as stories: a node's actions in order, trunk's promotions; what does not read."""
+"""Branches read as histories: a node's actions in order, trunk's promotions; what does not read."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ...gitlab.errors import RecordError
-from ...gitlab.reader.objects import Objects, Unsound
-from ...gitlab.reader.values import Commit
-from ...gitlab.record.records import Action, Promote, Propose, Record
-from .values import Promotion, Step, Story
+from ...gitlab.reader.values import Commit, Objects, Unsound
+from ...gitlab.record.parents import compared_parent
+from ...gitlab.record.records import Action, Judge, Measure, Promote, Propose, Record, parse
 
-_ORDER = re.compile(r"p(m[mj]*)?")
-_LETTERS = {Action.PROPOSE: "p", Action.MEASURE: "m", Action.JUDGE: "j", Action.PROMOTE: "x"}
+ORDER = re.compile(r"p(m[mj]*)?")
+LETTERS = {Action.PROPOSE: "p", Action.MEASURE: "m", Action.JUDGE: "j", Action.PROMOTE: "x"}
+LONGEST = 10_000
+"""Commits that a node's branch may have."""
+
 Claims = Iterator[tuple[str, str]]
 """(commit, why one of its claims is false)."""
 
 
+class Step(NamedTuple):
+    """One action of a node."""
+
+    commit: Commit
+    record: Record
+
+
+@dataclass(frozen=True)
+class NodeHistory:
+    """A node as one branch tells it, oldest action first; it begins with its proposal."""
+
+    node: int
+    branch: str
+    propose: Propose
+    steps: tuple[Step, ...]
+
+    @property
+    def onto(self) -> str:
+        """The commit it grew from."""
+        return compared_parent(self.propose, self.steps[0].commit.parents)
+
+    @property
+    def trials(self) -> list[Measure]:
+        """Its trials in order."""
+        return [step.record for step in self.steps if isinstance(step.record, Measure)]
+
+    @property
+    def judged(self) -> Judge | None:
+        """Its last verdict."""
+        verdicts = (step.record for step in reversed(self.steps))
+        return next((record for record in verdicts if isinstance(record, Judge)), None)
+
+    def holds(self, commit: str) -> bool:
+        """Whether a commit is one of its actions."""
+        return any(step.commit.id == commit for step in self.steps)
+
+
+class Promotion(NamedTuple):
+    """A merge of trunk. `base` is the commit its nodes grew from, `place` counts from it."""
+
+    commit: Commit
+    record: Promote
+    base: str
+    place: int
+
+
 @dataclass
 class Trunk:
-    """The first-parent line of trunk: its commits, oldest last, and its promotions by base."""
+    """The first-parent line of trunk: its commits, oldest last, and its promotions by base.
+
+    `promotions` has a key for every commit that is none.
+    """
 
     line: dict[str, Commit] = field(default_factory=dict)
     promotions: dict[str, list[Promotion]] = field(default_factory=dict)
     faults: list[tuple[str, str]] = field(default_factory=list)
-    end: str = ""
-    """An unsound commit where the line breaks off."""
 
     @property
     def all(self) -> list[Promotion]:
         """Every promotion, each base's in order."""
-        return [one for found in self.promotions.values() for one in found]
+        return [promotion for row in self.promotions.values() for promotion in row]
 
 
-def read_trunk(objects: Objects, tip: str) -> Trunk:
-    """Trunk from `tip` down; `promotions` has a key for every commit that is none.
+def read_trunk(objects: Objects, tip: str, is_strict: bool) -> Trunk:
+    """Trunk from `tip` down, which is empty where there is none.
 
-    What people wrote before the first promotion is not held to the form of a record.
+    Unless it `is_strict`, what people wrote before the first promotion need not be theirs by form.
     """
     trunk = Trunk()
-    here = tip
-    while here:
+    while tip:
         try:
-            commit = trunk.line[here] = objects.commit(here)
+            commit = trunk.line[tip] = objects.commit(tip)
         except Unsound as unsound:
-            trunk.faults.append((here, str(unsound)))
+            trunk.faults.append((tip, str(unsound)))
             break
-        here = commit.parents[0] if commit.parents else ""
-    base, begun = "", False
+        tip = commit.parents[0] if commit.parents else ""
+    base = ""
     for commit in reversed(trunk.line.values()):
-        record, fault = _read(objects, commit)
+        record, fault = read_record(commit)
         if isinstance(record, Promote):
-            found = trunk.promotions.setdefault(base, [])
-            found.append(Promotion(commit, record, base, len(found)))
-            begun = True
+            row = trunk.promotions.setdefault(base, [])
+            row.append(Promotion(commit, record, base, len(row)))
+            is_strict = True
             continue
         base = commit.id
         trunk.promotions[base] = []
         fault = fault or (f"trunk holds a {record.action} commit" if record else "")
-        if _is_agent(commit.author):
-            fault = fault or "it carries an agent's name and records nothing"
-        if fault and begun:
+        if is_strict and (fault := fault or agent_fault(commit)):
             trunk.faults.append((commit.id, fault))
     return trunk
 
 
-def read_story(
-    objects: Objects, node: int, branch: str, tip: str, faults: list[tuple[str, str]]
-) -> Story | None:
-    """A node's branch from `tip` down to its proposal; what does not read is added to `faults`."""
+def agent_fault(commit: Commit) -> str:
+    """Why a commit that records nothing cannot be a person's; empty where it can."""
+    name, _, mail = commit.author.partition(" <")
+    is_agents = mail.casefold().endswith("@airesearch>") and name != "airesearch"
+    return "it carries an agent's name and records nothing" if is_agents else ""
+
+
+def read_record(commit: Commit) -> tuple[Record | None, str]:
+    """What a commit records, None for a person's; or None and why it cannot be what it claims."""
+    try:
+        record = parse(commit.message)
+    except RecordError as error:
+        return None, f"its message claims to be a record and is {error.what}"
+    if record is not None and commit.encoding:
+        return None, "its message claims to be a record and another encoding than UTF-8"
+    return record, ""
+
+
+class Nodes:
+    """The nodes of a lab by the branches that tell of them, each read when it is first asked for.
+
+    `tips` has, for each node, the tip of each of its branches. What does not read is in `faults`,
+    as (branch, commit, what).
+    """
+
+    def __init__(self, objects: Objects, tips: Mapping[int, Mapping[str, str]]) -> None:
+        self.tips = tips
+        self.faults: dict[int, list[tuple[str, str, str]]] = {}
+        self._objects = objects
+        self._read: dict[int, NodeHistory | None] = {}
+
+    def get(self, node: int) -> NodeHistory | None:
+        """The longest telling of a node, of which every other branch must be a part."""
+        if node not in self._read:
+            self._read[node] = self._longest(node) if node in self.tips else None
+        return self._read[node]
+
+    def all(self) -> Iterator[NodeHistory]:
+        """Every node that reads, in id order."""
+        yield from filter(None, map(self.get, sorted(self.tips)))
+
+    def _longest(self, node: int) -> NodeHistory | None:
+        faults = self.faults.setdefault(node, [])
+        histories: list[NodeHistory] = []
+        branches: dict[str, str] = {}
+        for branch, tip in self.tips[node].items():
+            branches.setdefault(tip, branch)
+        for tip, branch in branches.items():
+            told, wrong = read_node(self._objects, node, branch, tip)
+            faults += ((branch, *fault) for fault in wrong)
+            histories += [] if told is None else [told]
+        longest = max(histories, key=lambda told: len(told.steps), default=None)
+        for told in histories:
+            if longest is not None and not longest.holds(told.steps[-1].commit.id):
+                what = f"{told.branch} and {longest.branch} have parted"
+                faults.append((told.branch, told.steps[-1].commit.id, what))
+        return longest
+
+
+def read_node(
+    objects: Objects, node: int, branch: str, tip: str
+) -> tuple[NodeHistory | None, list[tuple[str, str]]]:
+    """A node's branch from `tip` down to its proposal, and what does not read of it."""
     steps: list[Step] = []
-    here, whole = tip, True
-    while here:
+    faults: list[tuple[str, str]] = []
+    oid = tip
+    while oid and len(steps) + len(faults) < LONGEST:
         try:
-            commit = objects.commit(here)
+            commit = objects.commit(oid)
         except Unsound as unsound:
-            faults.append((here, str(unsound)))
-            return None
-        record, fault = _read(objects, commit)
-        if record is not None and record.node != node and not whole:
-            return None  # below a broken proposal lies the parent's branch, read by itself
-        if record is None or record.node != node:
-            whole = False
-            claimed = fault or ("it records nothing" if record is None else
-                                f"it says it is of node {record.node}")  # fmt: skip
-            faults.append((here, f"on the branch of node {node}, {claimed}"))
-            if record is None and not fault:
-                return None
-        else:
+            return None, [*faults, (oid, str(unsound))]
+        record, fault = read_record(commit)
+        if record is not None and record.node != node:
+            if faults:
+                return None, faults  # below a broken proposal lies the parent's branch
+            fault = f"it says it is of node {record.node}"
+        if record is None and not fault:
+            fault = "it records nothing"
+        if fault:
+            faults.append((oid, f"on the branch of node {node}, {fault}"))
+            if fault == "it records nothing":
+                return None, faults
+        elif record is not None:
             steps.append(Step(commit, record))
             if isinstance(record, Propose) and commit.parents:
-                return Story(node, branch, record, tuple(reversed(steps))) if whole else None
-        here = commit.parents[0] if commit.parents else ""
-    faults.append((tip, f"the branch of node {node} has no proposal at its root"))
-    return None
+                told = NodeHistory(node, branch, record, tuple(reversed(steps)))
+                return (None if faults else told), faults
+        oid = commit.parents[0] if commit.parents else ""
+    return None, [*faults, (tip, f"the branch of node {node} has no proposal at its root")]
 
 
-def story_claims(story: Story) -> Claims:
-    """The form of a story: its order, its authors, one parent each."""
-    order = "".join(_LETTERS[step.record.action] for step in story.steps)
-    if not _ORDER.fullmatch(order):
-        said = ", ".join(step.record.action for step in story.steps)
-        yield _first_out_of_order(story, order), f"its actions come as {said}"
-    for commit, record in story.steps:
+def form_claims(history: NodeHistory) -> Claims:
+    """The form of a history: its order, its authors, as many parents as it names."""
+    order = "".join(LETTERS[step.record.action] for step in history.steps)
+    if not ORDER.fullmatch(order):
+        known = next(n for n in range(len(order), -1, -1) if not n or ORDER.fullmatch(order[:n]))
+        first = history.steps[min(known, len(order) - 1)].commit.id
+        yield first, f"its actions come as {', '.join(s.record.action for s in history.steps)}"
+    for commit, record in history.steps:
         yield from author_claims(commit, record)
-        many = len(story.propose.parent_node) if isinstance(record, Propose) else 1
-        if not 1 <= len(commit.parents) <= max(many, 1):
+        due = max(len(history.propose.parent_node), 1) if isinstance(record, Propose) else 1
+        if len(commit.parents) != due:
             yield commit.id, f"a {record.action} commit has {len(commit.parents)} parents"
-        if getattr(record, "parent_node", ()) != story.propose.parent_node:
+        if getattr(record, "parent_node", ()) != history.propose.parent_node:
             yield commit.id, "its Parent-Node is not that of its proposal"
 
 
@@ -117,20 +225,3 @@ def author_claims(commit: Commit, record: Record) -> Claims:
     acts = {Action.MEASURE: "runner", Action.JUDGE: "judge", Action.PROMOTE: "judge"}
     if record.agent != acts.get(record.action, record.agent):
         yield commit.id, f"{record.agent!r} is not who acts in a {record.action} commit"
-
-
-def _first_out_of_order(story: Story, order: str) -> str:
-    known = next(n for n in range(len(order), -1, -1) if not n or _ORDER.fullmatch(order[:n]))
-    return story.steps[min(known, len(order) - 1)].commit.id
-
-
-def _read(objects: Objects, commit: Commit) -> tuple[Record | None, str]:
-    try:
-        return objects.record(commit.id), ""
-    except RecordError as error:
-        return None, f"its message claims to be a record and is {error.what}"
-
-
-def _is_agent(author: str) -> bool:
-    name, _, mail = author.partition(" <")
-    return mail == f"{name}@airesearch>" and name != "airesearch"

@@ -1,87 +1,110 @@
 """Whether a proposal changed what it says it did, and only what it was allowed to."""
 
-from functools import partial
+from collections.abc import Iterator
+from dataclasses import replace
 
 from ...gitlab.reader.trees import candidate, content, lines_fault
+from ...gitlab.reader.values import Edit, Objects
 from ...gitlab.record.facts import Diff, Operator
 from ...gitlab.record.paths import BUS, FAILED, REFUSED
 from ...gitlab.record.text import quote_path
-from .context import Case
-from .node_history import Claims
-from .programs import is_program
-from .values import Change, Story, Terms
+from ...gitlab.store.change import Change, PathChange
+from ..trials.program_id import may_be_program
+from .context import AuditContext
+from .node_history import Claims, NodeHistory
+from .rules import Rules
 
 _LISTED = 20
-_NO_DIFF = Diff(0, 0, 0)
+# As far as git looks for a NUL, which makes a file binary.
+_SNIFFED = 8000
 
 
-def proposal_claims(case: Case, story: Story) -> Claims:
+def proposal_claims(context: AuditContext, history: NodeHistory) -> Claims:
     """Where it grew, what it changed, and what it says of that."""
-    commit, said = story.steps[0].commit, story.propose
-    for what in (*_root_faults(case, story), *_size_faults(case, story)):
-        yield commit.id, what
-    real = candidate(case.objects, commit.tree)
-    if said.candidate != real:
-        yield commit.id, f"its Candidate is {said.candidate}, and its tree without {BUS}/ is {real}"
-    base = case.bases.get(story.node)
-    if base is None:
+    for faults in (_parent_faults, _size_faults, _tree_faults):
+        for what in faults(context, history):
+            yield history.steps[0].commit.id, what
+
+
+def _parent_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
+    said = history.propose
+    if not said.parent_node:
+        if history.onto not in context.trunk.promotions:
+            yield f"its baseline grew from {history.onto}, which is no commit of people on trunk"
+        elif (first := context.baselines[history.onto]) is not history:
+            yield f"node {first.node} is a baseline of the same base already"
+    if len(set(said.parent_node)) > 1 and said.operator is not Operator.MERGE:
+        yield f"{said.operator} has more than one Parent-Node"
+    for parent, commit in zip(said.parent_node, history.steps[0].commit.parents, strict=False):
+        older = context.nodes.get(parent)
+        if parent >= history.node:
+            yield f"its Parent-Node {parent} is not older than it"
+        elif older is not None and not older.holds(commit):
+            yield f"its parent {commit} is not on the branch of its Parent-Node {parent}"
+
+
+def _size_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
+    said = history.propose
+    if context.trace(history) or not said.parent_node:
+        if said.diff != Diff(0, 0, 0):
+            yield f"its Diff is {said.diff}, and nothing changed"
         return
-    protocol = case.base(base).protocol
-    if protocol and said.protocol != protocol:
-        yield commit.id, f"its Protocol is {said.protocol}, and the protocol in force is {protocol}"
-    terms = case.terms(story)
-    if terms is not None:
-        ground = case.objects.commit(base).tree
-        if said.program is not None and not is_program(
-            said.program, case.objects, terms.syntax, ground, commit.tree
-        ):
-            yield commit.id, f"its Program is {said.program}, and its files give another"
-        for reason in _against(case, story, terms):
-            yield commit.id, f"{said.agent} was not allowed this change: {reason}"
-
-
-def _root_faults(case: Case, story: Story) -> list[str]:
-    said, node = story.propose, story.node
-    if not said.parent_node:
-        if story.onto not in case.trunk.promotions:
-            return [f"its baseline grew from {story.onto}, which is no commit of people on trunk"]
-        first = case.roots.get(story.onto, story)
-        again = f"node {first.node} is a baseline of the same base already"
-        return [] if first is story or case.bases.get(node) is None else [again]
-    parent = said.parent_node[0]
-    if parent >= node:
-        return [f"its Parent-Node {parent} is not older than it"]
-    if said.operator is not Operator.MERGE and len(said.parent_node) > 1:
-        return [f"{said.operator} has more than one Parent-Node"]
-    held = case.stories.get(parent)
-    if held is not None and all(step.commit.id != story.onto for step in held.steps):
-        return [f"its first parent {story.onto} is not on the branch of its Parent-Node {parent}"]
-    return []
-
-
-def _size_faults(case: Case, story: Story) -> list[str]:
-    said = story.propose
-    if case.trace(story) or not said.parent_node:
-        return [] if said.diff == _NO_DIFF else [f"its Diff is {said.diff}, and nothing changed"]
-    found = case.proposed(story)
+    found = context.proposed(history)
     if said.diff.files != len(found):
-        return [f"its Diff says {said.diff}, and {len(found)} files differ"]
+        yield f"its Diff says {said.diff}, and {len(found)} files differ"
+        return
     names = [quote_path(edit.path) for edit in found]
-    listed = tuple(names) if len(names) <= _LISTED else (*names[:_LISTED], "...")
-    faults = [] if said.diff_path == listed else ["its Diff-Path is not what differs"]
-    wrong = lines_fault(case.objects, found, said.diff)
-    return [*faults, f"its Diff says {said.diff}, and {wrong}"] if wrong else faults
+    if said.diff_path != tuple(names if len(names) <= _LISTED else [*names[:_LISTED], "..."]):
+        yield "its Diff-Path is not what differs"
+    if wrong := lines_fault(context.objects, found, said.diff):
+        yield f"its Diff says {said.diff}, and {wrong}"
 
 
-def _against(case: Case, story: Story, terms: Terms) -> tuple[str, ...]:
-    said, found = story.propose, case.proposed(story)
+def _tree_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
+    said, tree = history.propose, history.steps[0].commit.tree
+    real = candidate(context.objects, tree)
+    if said.candidate != real:
+        yield f"its Candidate is {said.candidate}, and its tree without {BUS}/ is {real}"
+    base, rules = context.base(history.node), context.rules(history)
+    if base is None or rules is None:
+        return
+    if said.protocol != rules.protocol:
+        yield f"its Protocol is {said.protocol}, and the protocol in force is {rules.protocol}"
+    ground = context.objects.commit(base).tree
+    if said.program and not may_be_program(said.program, context.objects, ground, tree):
+        yield f"its Program is {said.program}, and its files give another"
+    for reason in _reasons_against(context, history, rules):
+        yield f"{said.agent} was not allowed this change: {reason}"
+
+
+def _reasons_against(context: AuditContext, history: NodeHistory, rules: Rules) -> Iterator[str]:
+    said, found = history.propose, context.proposed(history)
+    changed = {edit.path for edit in found}
     if not said.parent_node:
-        stray = tuple(f"a baseline changes {quote_path(edit.path)}" for edit in found)
-        return stray if said.agent == "airesearch" else (*stray, "a baseline is proposed by nobody")
-    left = {edit.path for edit in found}
-    if left & {REFUSED, FAILED}:
-        return tuple(
-            f"a refused proposal leaves {REFUSED} alone, and {quote_path(path)} differs"
-            for path in sorted(left - {REFUSED, FAILED})
-        )
-    return terms.against(said.agent, Change(found, said.diff, partial(content, case.objects)))
+        yield from (f"a baseline changes {quote_path(edit.path)}" for edit in found)
+        if said.agent != "airesearch":
+            yield "a baseline is proposed by nobody"
+    elif changed & {REFUSED, FAILED}:
+        for path in sorted(changed - {REFUSED, FAILED}):
+            yield f"a refused proposal leaves {REFUSED} alone, and {quote_path(path)} differs"
+    elif said.agent not in rules.policies:
+        yield f"{said.agent} is not on the team of {rules.task.name}"
+    else:
+        paths = [_path_change(context.objects, edit) for edit in found]
+        if paths:
+            # A limit on lines is one on the whole change, and so is the record of them.
+            paths[0] = replace(paths[0], added=said.diff.added, removed=said.diff.removed)
+        yield from rules.policies[said.agent].check(Change(tuple(paths), said.diff)).reasons
+
+
+def _path_change(objects: Objects, edit: Edit) -> PathChange:
+    before, after = (content(objects, side) for side in (edit.old, edit.new))
+    return PathChange(
+        edit.path,
+        0 if edit.old is None else edit.old.mode,
+        0 if edit.new is None else edit.new.mode,
+        len(after),
+        old_size=len(before),
+        is_binary=b"\0" in after[:_SNIFFED],
+        appends=edit.new is not None and after.startswith(before),
+    )

@@ -5,19 +5,23 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import get_args
 
 from ...gitlab.reader.trees import edits, find, read
 from ...gitlab.reader.values import Commit
 from ...gitlab.record.facts import Status
-from ...gitlab.record.paths import ENVIRONMENT, FAILED, REFUSED, RESULT, RUN_LOG
+from ...gitlab.record.paths import ENVIRONMENT, FAILED, REFUSED, RESULT
 from ...gitlab.record.records import Measure
-from ...policies.task.task import MIB
-from .context import NO_ANSWERS, Case
-from .node_history import Claims
-from .programs import unlike
-from .values import Step, Story, Terms
+from ...policies.access.guard import runner_policy
+from ...policies.promotion.replication import may_follow, seed_of
+from ...policies.task.task import BUILT_IN, MIB, Task
+from ..executors.local.sandbox.choice import Kind
+from ..trials.program_id import unlike
+from ..trials.score import BadScore, require
+from .context import NO_ANSWERS, AuditContext
+from .node_history import Claims, NodeHistory
 
-_FILES = frozenset((ENVIRONMENT, RESULT, RUN_LOG))
+_EXECUTORS = ("local",)
 _TWIN = re.compile(
     r"same (?P<what>candidate|program) as node (?P<node>\d+)"
     r"(?: \(formatting and comments aside\))?, which was (?P<status>\w+)"
@@ -27,54 +31,41 @@ _LINE_COUNTS = {"code_lines", "diff_lines"}
 _ROUNDED = 1e-6
 
 
-def trial_claims(case: Case, story: Story) -> Claims:
-    """Every trial of a story."""
-    left = case.trace(story)
+def trial_claims(context: AuditContext, history: NodeHistory) -> Claims:
+    """Every trial of a node."""
+    rules = context.rules(history)
     done: list[int] = []
-    for before, step in zip(story.steps, story.steps[1:], strict=False):
-        if isinstance(step.record, Measure):
-            faults = _faults(case, story, before.commit, step, step.record, left)
-            yield from ((step.commit.id, what) for what in faults)
-            terms = case.terms(story)
-            replicate = step.record.trial.replicate
-            if terms is not None and not terms.may_follow(done, replicate):
-                yield step.commit.id, f"replicate {replicate} is not the next one after {done}"
-            done.append(replicate)
+    for before, step in zip(history.steps, history.steps[1:], strict=False):
+        said = step.record
+        if not isinstance(said, Measure):
+            continue
+        faults = [
+            *_tree_faults(context, before.commit, step.commit, said),
+            *_record_faults(history, said),
+            *_ending_faults(context, history, said),
+        ]
+        replicate = said.trial.replicate
+        if rules is not None:
+            faults += _task_faults(history, said, rules.task)
+            if not may_follow(done, replicate, rules.task.is_timing):
+                faults.append(f"replicate {replicate} is not the next one after {done}")
+        done.append(replicate)
+        yield from ((step.commit.id, what) for what in faults)
 
 
-def _faults(
-    case: Case, story: Story, before: Commit, step: Step, said: Measure, left: str
+def _tree_faults(
+    context: AuditContext, before: Commit, commit: Commit, said: Measure
 ) -> Iterator[str]:
-    tree = step.commit.tree
-    for edit in edits(case.objects, before.tree, tree):
-        if edit.path not in _FILES:
+    """The trial wrote its own files only, and they say what the trailers say."""
+    for edit in edits(context.objects, before.tree, commit.tree):
+        if edit.path not in runner_policy().files:
             yield f"the runner may not change {edit.path}"
-    if said.trial.node != story.node:
-        yield f"it says it is trial {said.trial}, and it is one of node {story.node}"
-    if (said.candidate, said.protocol) != (story.propose.candidate, story.propose.protocol):
-        yield "its Candidate or Protocol is not what was proposed"
-    environment = find(case.objects, tree, ENVIRONMENT)
+    environment = find(context.objects, commit.tree, ENVIRONMENT)
     if environment is None or environment.oid != said.environment:
         yield f"its Environment is {said.environment}, and {ENVIRONMENT} is another"
-    yield from _file_faults(said, read(case.objects, tree, RESULT))
-    if said.subject != _subject(said):
-        yield f"its subject says {said.subject!r}, and its result is {_subject(said)!r}"
-    usual = case.seeds[said.protocol, said.trial.replicate]
-    if said.seed != usual:
-        yield f"its Seed is {said.seed}, and {usual} is that of the same replicate of other nodes"
-    yield from _ending_faults(said, left)
-    if not left:
-        yield from _rival_faults(case, story, said)
-    terms = case.terms(story)
-    if terms is not None:
-        yield from _terms_faults(story, said, terms)
-
-
-def _file_faults(said: Measure, data: bytes | None) -> Iterator[str]:
-    """`result.json` says what the trailers say."""
     try:
-        found = json.loads(data or b"")
-    except ValueError:
+        found = json.loads(read(context.objects, commit.tree, RESULT) or b"")
+    except (ValueError, RecursionError):
         yield f"{RESULT} is missing or no JSON"
         return
     expected = {
@@ -92,59 +83,72 @@ def _file_faults(said: Measure, data: bytes | None) -> Iterator[str]:
             yield f"{RESULT} has another {key} than its trailers"
 
 
-def _subject(said: Measure) -> str:
+def _record_faults(history: NodeHistory, said: Measure) -> Iterator[str]:
+    """The trailers agree with each other and with the proposal."""
+    if said.trial.node != history.node:
+        yield f"it says it is trial {said.trial}, and it is one of node {history.node}"
+    if (said.candidate, said.protocol) != (history.propose.candidate, history.propose.protocol):
+        yield "its Candidate or Protocol is not what was proposed"
     first = next((f"{m.name} {m.value:.6g}" for m in said.metric), "ok")
     text = first if said.status is Status.OK else f"{said.status}, {said.reason or ''}"
-    return replace(said, subject=text).subject
+    subject = replace(said, subject=text).subject
+    if said.subject != subject:
+        yield f"its subject says {said.subject!r}, and its result is {subject!r}"
+    due = seed_of(said.protocol, said.trial.replicate)
+    if said.seed != due:
+        yield f"its Seed is {said.seed}, and {due} is that of replicate {said.trial.replicate}"
+    if (said.status is Status.OK) == (said.reason is not None):
+        yield f"its Status is {said.status}, and it has {'a' if said.reason else 'no'} Reason"
 
 
-def _ending_faults(said: Measure, left: str) -> Iterator[str]:
-    """A proposal that came to nothing was not run; only one that was refused is `denied`."""
+def _ending_faults(context: AuditContext, history: NodeHistory, said: Measure) -> Iterator[str]:
+    """A proposal that came to nothing was not run, nor was one that had an answer already."""
+    left = context.trace(history)
     due = {REFUSED: Status.DENIED, FAILED: Status.CRASH}.get(left)
     if due is not None and said.status is not due:
         yield f"its proposal left {left}, and its Status is {said.status}"
     if said.status is Status.DENIED and left != REFUSED:
         yield "its Status is denied, and no change was refused"
-    if (said.status is Status.OK) == (said.reason is not None):
-        yield f"its Status is {said.status}, and it has {'a' if said.reason else 'no'} Reason"
-
-
-def _rival_faults(case: Case, story: Story, said: Measure) -> Iterator[str]:
+    if left:
+        return
     if said.status is Status.DUPLICATE:
-        if why := _twin_fault(case, story, said):
-            yield why
+        yield from _twin_faults(context, history, said)
     elif said.status not in NO_ANSWERS and said.trial.replicate == 1:
-        begun = story.steps[0].commit.time
-        for node, commit, _ in case.runs.get((said.candidate, said.protocol, said.seed), []):
+        begun = history.steps[0].commit.time
+        for commit, answer in context.answers(history, said):
             # Two workers may have run it at the same time; then neither could know.
-            if node < story.node and case.objects.commit(commit).time < begun:
-                yield f"node {node} had answered the same candidate, protocol and seed before"
+            if answer.node < history.node and commit.time < begun:
+                what = "had answered the same candidate, protocol and seed before"
+                yield f"node {answer.node} {what}"
 
 
-def _twin_fault(case: Case, story: Story, said: Measure) -> str:
+def _twin_faults(context: AuditContext, history: NodeHistory, said: Measure) -> Iterator[str]:
     """The node that a duplicate's Reason names is older, ended so, and is the same."""
     match = _TWIN.match(said.reason or "")
-    twin = case.stories.get(int(match["node"])) if match else None
-    if match is None or twin is None or twin.node >= story.node:
-        return _NO_TWIN
+    twin = context.nodes.get(int(match["node"])) if match else None
+    if match is None or twin is None or twin.node >= history.node:
+        yield _NO_TWIN
+        return
     is_candidate = twin.propose.candidate == said.candidate
-    runs = case.runs.get((twin.propose.candidate, said.protocol, said.seed), [])
-    ends = {str(trial.status) for node, _, trial in runs if node == twin.node}
+    ends = {str(record.status) for _, record in context.answers_of(twin, said)}
     if match["status"] not in ends or (match["what"] == "candidate" and not is_candidate):
-        return _NO_TWIN
-    if is_candidate:
-        return ""
-    terms = case.terms(story)
-    if terms is not None and terms.built_in & _LINE_COUNTS:
-        return f"it is no duplicate of node {twin.node}: the task counts lines, comments too"
-    why = unlike(case.objects, *(one.steps[0].commit.tree for one in (twin, story)))
-    return f"it is no duplicate of node {twin.node}: {why}" if why else ""
+        yield _NO_TWIN
+    elif not is_candidate:
+        rules = context.rules(history)
+        why = unlike(context.objects, *(n.steps[0].commit.tree for n in (twin, history)))
+        if rules is not None and _LINE_COUNTS & set(rules.task.metrics):
+            why = "the task counts lines, comments too"
+        if why:
+            yield f"it is no duplicate of node {twin.node}: {why}"
 
 
-def _terms_faults(story: Story, said: Measure, terms: Terms) -> Iterator[str]:
-    if said.evaluator != terms.evaluator:
-        yield f"its Evaluator is {said.evaluator}, and the task's is {terms.evaluator}"
-    if said.executor not in terms.executors or said.sandbox not in terms.sandboxes:
+def _task_faults(history: NodeHistory, said: Measure, task: Task) -> Iterator[str]:
+    """It ran as the task says, and its metrics are those that the task asks for."""
+    evaluator = "self-reported" if task.evaluate is None else "pinned"
+    if said.evaluator != evaluator:
+        yield f"its Evaluator is {said.evaluator}, and the task's is {evaluator}"
+    sandboxes = get_args(Kind) if task.sandbox == "auto" else ["none"]
+    if said.executor not in _EXECUTORS or said.sandbox not in sandboxes:
         yield f"no trial of this task runs by {said.executor} in {said.sandbox}"
     if said.status not in (Status.OK, Status.GATE):
         return
@@ -152,24 +156,28 @@ def _terms_faults(story: Story, said: Measure, terms: Terms) -> Iterator[str]:
     values = {metric.name.removeprefix(prefix): metric.value for metric in said.metric}
     if not all(metric.name.startswith(prefix) for metric in said.metric):
         yield "it missed a gate, and has metrics that could rank"
-    wrong = terms.misses(values)
+    try:
+        require(task, values)
+        wrong = ""
+    except BadScore as bad:
+        wrong = bad.reason
     if bool(wrong) == (said.status is Status.OK):
         yield f"its Status is {said.status}, and {wrong or 'it misses no gate'}"
-    yield from _built_in_faults(story, said, values, terms)
+    yield from _built_in_faults(history, said, values, task)
 
 
 def _built_in_faults(
-    story: Story, said: Measure, values: Mapping[str, float], terms: Terms
+    history: NodeHistory, said: Measure, values: Mapping[str, float], task: Task
 ) -> Iterator[str]:
     """The metrics that the runner makes of what it measured anyway."""
-    size = story.propose.diff
+    size = history.propose.diff
     expected = {
         "train_seconds": said.duration,
         "peak_memory_mb": said.peak_memory / MIB,
         "output_mb": said.output_bytes / MIB,
         "diff_lines": float(size.added + size.removed),
     }
+    measured = values.keys() & set(BUILT_IN) & set(task.metrics)
     for name, value in expected.items():
-        real = values.get(name, value) if name in terms.built_in else value
-        if not math.isclose(real, value, rel_tol=0, abs_tol=_ROUNDED):
-            yield f"its {name} is {real!r}, and its trailers make it {value!r}"
+        if name in measured and not math.isclose(values[name], value, rel_tol=0, abs_tol=_ROUNDED):
+            yield f"its {name} is {values[name]!r}, and its trailers make it {value!r}"

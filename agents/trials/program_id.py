@@ -7,29 +7,25 @@ each file that differs from it by more than comments and formatting. Only change
 
 import ast
 import hashlib
+import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 from ...gitlab.lab.lab import Lab
+from ...gitlab.reader.trees import candidate, edits
+from ...gitlab.reader.values import Edit, Entry, Objects
 from ...gitlab.record.paths import BUS
-from ...gitlab.store.change import compare
-from ...gitlab.store.trees import Entry, Oid, Repository, find
+from ...gitlab.record.text import quote_path
+from ...gitlab.store.objects import LibgitObjects
+from ...gitlab.store.trees import Oid
 
 _FILES = (0o100644, 0o100755)
 _LARGEST = 1 << 20
 """Bytes of Python that are parsed of what differs from a base; with more, every file counts by its
 bytes."""
-_CACHED = 4096
-_Pair = tuple[str, Entry | None, Entry | None]
-
-
-class _Mark(str):
-    """A word of the form's own among the values of a syntax tree."""
-
-
-_END = _Mark(")")
+_PYTHON = f"Python {sys.version_info.major}.{sys.version_info.minor}"
 
 
 def program(lab: Lab, base: Oid, tree: Oid) -> str:
@@ -38,27 +34,45 @@ def program(lab: Lab, base: Oid, tree: Oid) -> str:
     Two trees that differ in comments and formatting of Python files alone have the same. A file
     that this version of Python cannot parse counts by its bytes, and another version may differ.
     """
-    pairs = _differing(lab.repo, base, tree)
-    return _told(lab, base, pairs, _size(lab.repo, pairs) <= _LARGEST)
-
-
-def may_be_program(said: str, lab: Lab, base: Oid, tree: Oid) -> bool:
-    """Whether `said` is the id of the program in `tree` by this or by another version of Python."""
-    pairs = _differing(lab.repo, base, tree)
-    parses = _size(lab.repo, pairs) <= _LARGEST
-    if said in (_told(lab, base, pairs, parses), _told(lab, base, pairs, False)):
-        return True
-    return parses and not all(_syntax_of(lab.repo, file.oid) for file in _python(pairs))
+    return next(_ids(LibgitObjects(lab.repo), str(base), str(tree)))
 
 
 def same_program(lab: Lab, one: Oid, other: Oid) -> bool:
     """Whether two trees differ in comments and formatting of Python files alone."""
-    pairs = _differing(lab.repo, one, other)
-    parses = _size(lab.repo, pairs) <= 2 * _LARGEST  # each may be so far from the base
-    forms = ([_form(lab.repo, side, parses) for side in sides] for _, *sides in pairs)
-    return all(left == right for left, right in forms)
+    return not unlike(LibgitObjects(lab.repo), str(one), str(other))
 
 
+def may_be_program(said: str, objects: Objects, base: str, tree: str) -> bool:
+    """Whether `said` is the id of the program in `tree` by this or by another version of Python."""
+    if said in _ids(objects, base, tree):
+        return True
+    sources = _sources(objects, _changed(objects, base, tree))
+    return sum(map(len, sources)) <= _LARGEST and not all(map(syntax, sources))
+
+
+def unlike(objects: Objects, one: str, other: str) -> str:
+    """Why two trees differ by more than comments and formatting of Python; empty where they do not.
+
+    Each may be as far from their base as is parsed, so from the other by twice that.
+    """
+    changed = _changed(objects, one, other)
+    parses = sum(map(len, _sources(objects, changed))) <= 2 * _LARGEST
+    for edit in changed:
+        path = quote_path(edit.path)
+        old, new = edit.old, edit.new
+        if not (_is_python(old, edit.path) and _is_python(new, edit.path)) or old.mode != new.mode:
+            return f"{path} differs"
+        if not parses:
+            return "too much Python differs to be parsed"
+        before, after = (syntax(objects.blob(side.oid)) for side in (old, new))
+        if not before or not after:
+            return f"{path} differs, and {_PYTHON} cannot parse it"
+        if before != after:
+            return f"{path} differs by more than comments and formatting"
+    return ""
+
+
+@lru_cache(maxsize=256)
 def syntax(source: bytes) -> str:
     """The id of what Python reads in `source`; empty where it cannot be parsed.
 
@@ -76,6 +90,10 @@ def syntax(source: bytes) -> str:
     return hashlib.sha256(script + b"\n" + "\n".join(words).encode()).hexdigest()
 
 
+class _Mark(str):
+    """A word of the form's own among the values of a syntax tree."""
+
+
 def _words(tree: ast.AST) -> Iterator[str]:
     """The tree in one unambiguous row. Not recursive: sums of a thousand terms run deep."""
     waiting: list[Any] = [tree]
@@ -83,7 +101,7 @@ def _words(tree: ast.AST) -> Iterator[str]:
         item = waiting.pop()
         if isinstance(item, ast.AST):
             yield type(item).__name__
-            waiting.append(_END)
+            waiting.append(_Mark(")"))
             for name in item._fields[::-1]:
                 value = getattr(item, name, None)
                 # Whether a name is read or written follows from where it stands.
@@ -91,7 +109,7 @@ def _words(tree: ast.AST) -> Iterator[str]:
                     waiting += (value, _Mark(name))
         elif isinstance(item, list):
             yield "["
-            waiting += (_END, *item[::-1])
+            waiting += (_Mark(")"), *item[::-1])
         elif isinstance(item, _Mark):
             yield item
         else:
@@ -101,41 +119,36 @@ def _words(tree: ast.AST) -> Iterator[str]:
             yield f"{type(item).__name__} {text}"
 
 
-def _told(lab: Lab, base: Oid, pairs: Sequence[_Pair], parses: bool) -> str:
-    said = hashlib.sha256(str(lab.candidate(base)).encode())
-    for path, *sides in pairs:
-        before, after = (_form(lab.repo, side, parses) for side in sides)
-        if before != after:
-            said.update(b"\0%s\0%s" % (path.encode("utf-8", "surrogateescape"), after.encode()))
-    return said.hexdigest()
+def _ids(objects: Objects, base: str, tree: str) -> Iterator[str]:
+    """The id by syntax where there is little enough to parse; then the id by bytes alone."""
+    changed = _changed(objects, base, tree)
+    is_little = sum(map(len, _sources(objects, changed))) <= _LARGEST
+
+    def form(path: str, side: Entry | None, parses: bool) -> str:
+        if side is None:
+            return ""
+        read = syntax(objects.blob(side.oid)) if parses and _is_python(side, path) else ""
+        return f"{side.mode:o} {read or side.oid}"
+
+    for parses in (True, False) if is_little else (False,):
+        said = hashlib.sha256(candidate(objects, base).encode())
+        for edit in changed:
+            before, after = (form(edit.path, side, parses) for side in (edit.old, edit.new))
+            if before != after:
+                path = edit.path.encode("utf-8", "surrogateescape")
+                said.update(b"\0%s\0%s" % (path, after.encode()))
+        yield said.hexdigest()
 
 
-def _differing(repo: Repository, one: Oid, other: Oid) -> Sequence[_Pair]:
-    paths = (change.path for change in compare(repo, one, other).paths)
-    own = (path for path in paths if not path.startswith(f"{BUS}/"))
-    return [(path, find(repo, one, path), find(repo, other, path)) for path in own]
+def _changed(objects: Objects, one: str, other: str) -> list[Edit]:
+    return [edit for edit in edits(objects, one, other) if not edit.path.startswith(f"{BUS}/")]
 
 
-def _size(repo: Repository, pairs: Sequence[_Pair]) -> int:
-    return sum(len(repo.odb.read(file.oid)[1]) for file in _python(pairs))
+def _sources(objects: Objects, changed: list[Edit]) -> list[bytes]:
+    """Both sides of every change to a Python file."""
+    sides = ((edit.path, side) for edit in changed for side in (edit.old, edit.new))
+    return [objects.blob(side.oid) for path, side in sides if _is_python(side, path)]
 
 
-def _python(pairs: Sequence[_Pair]) -> list[Entry]:
-    return [side for _, *sides in pairs for side in sides if side is not None and _is_python(side)]
-
-
-def _is_python(file: Entry) -> bool:
-    return file.path.endswith(".py") and file.mode in _FILES
-
-
-def _form(repo: Repository, file: Entry | None, parses: bool) -> str:
-    """What a file counts as; empty for one that is not there."""
-    if file is None:
-        return ""
-    read = _syntax_of(repo, file.oid) if parses and _is_python(file) else ""
-    return f"{file.mode:o} {read or file.oid}"
-
-
-@lru_cache(_CACHED)
-def _syntax_of(repo: Repository, oid: Oid) -> str:
-    return syntax(repo.odb.read(oid)[1])
+def _is_python(side: Entry | None, path: str) -> TypeGuard[Entry]:
+    return side is not None and path.endswith(".py") and side.mode in _FILES

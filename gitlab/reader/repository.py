@@ -12,8 +12,9 @@ from dulwich.repo import Repo
 
 from ..errors import AiresearchError
 from ..record.paths import TASK_FILE
-from .objects import Objects, Unsound
+from .objects import DulwichObjects
 from .trees import find
+from .values import Unsound
 
 _NODE = re.compile(r"refs/(?:heads|remotes/(?P<remote>.+))/node/(?P<id>\d{6,})")
 
@@ -22,12 +23,12 @@ _STEP = re.compile(r"([~^])(\d*)")
 _MOVE = re.compile(rb"([0-9a-f]{40}) ([0-9a-f]{40}) ")
 
 
-class Place:
+class Repository:
     """An open repository: a clone, a bare one, a worktree. `trunk` is a branch's short name."""
 
     def __init__(self, start: Path) -> None:
         self._repo = _discover(start)
-        self.objects = Objects(self._repo.object_store)
+        self.objects = DulwichObjects(self._repo.object_store)
         if self._repo.get_shallow():
             raise AiresearchError(
                 "this clone is shallow, and an audit needs the whole history",

@@ -1,12 +1,11 @@
 """Trees compared and hashed again, by a computation of the audit's own."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..record.facts import Diff
 from ..record.paths import BUS
-from .objects import FOLDER, GITLINK, Objects, object_id
-from .values import Edit, Entry
+from .values import FOLDER, GITLINK, Edit, Entry, Objects, object_id
 
 _SNIFFED = 8000
 _TEXT = bytes({*range(0x20, 0x7F), *range(0x80, 0x100), *b"\t\n\r\f\v"})
@@ -32,12 +31,12 @@ def read(objects: Objects, root: str, path: str) -> bytes | None:
 
 def candidate(objects: Objects, root: str) -> str:
     """The id of the tree without the bus."""
-    return _hash({name: entry for name, entry in objects.tree(root).items() if name != BUS})
+    return tree_id({name: entry for name, entry in objects.tree(root).items() if name != BUS})
 
 
 def protocol(objects: Objects, root: str, paths: Iterable[str]) -> str:
     """The id of the tree of only `paths`, files or whole folders, of `root`."""
-    return _hash(_picked(objects, root, [path.split("/") for path in paths]))
+    return tree_id(_picked(objects, root, [path.split("/") for path in paths]))
 
 
 def _picked(objects: Objects, root: str, paths: list[list[str]]) -> dict[str, Entry]:
@@ -50,13 +49,14 @@ def _picked(objects: Objects, root: str, paths: list[list[str]]) -> dict[str, En
             continue
         inner = _picked(objects, entry.oid, wanted[name]) if entry.mode == FOLDER else {}
         if inner:
-            found[name] = Entry(FOLDER, _hash(inner))
+            found[name] = Entry(FOLDER, tree_id(inner))
         else:
             del found[name]
     return found
 
 
-def _hash(entries: dict[str, Entry]) -> str:
+def tree_id(entries: Mapping[str, Entry]) -> str:
+    """The name git gives to a tree of `entries`, whatever their order."""
     named = [(name.encode("utf-8", "surrogateescape"), entry) for name, entry in entries.items()]
     named.sort(key=lambda item: item[0] + (b"/" if item[1].mode == FOLDER else b""))
     parts = (b"%o %s\0%s" % (e.mode, name, bytes.fromhex(e.oid)) for name, e in named)
@@ -84,7 +84,7 @@ def _edits(objects: Objects, old: Entry | None, new: Entry | None, under: str) -
             yield from _edits(objects, was, now, f"{under}{name}/")
 
 
-def _names(objects: Objects, side: Entry | None) -> dict[str, Entry]:
+def _names(objects: Objects, side: Entry | None) -> Mapping[str, Entry]:
     return objects.tree(side.oid) if side is not None and side.mode == FOLDER else {}
 
 

@@ -4,10 +4,10 @@ import ast
 from pathlib import Path
 
 import pytest
-from airesearch.agents.audit.programs import unlike
-from airesearch.agents.trials.program_id import may_be_program, program, same_program, syntax
+from airesearch.agents.trials import program_id
+from airesearch.agents.trials.program_id import program, same_program, syntax, unlike
 from airesearch.gitlab.lab.lab import Lab, open_lab
-from airesearch.gitlab.reader.repository import Place
+from airesearch.gitlab.reader.repository import Repository
 from airesearch.gitlab.store.trees import EMPTY, Entry, Oid, edit
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,12 +78,21 @@ def tree(lab: Lab, files: dict[str, bytes], modes: dict[str, int] | None = None)
 
 
 def compared(lab: Lab, one: Oid, other: Oid) -> str:
-    """Why the audit finds two trees different programs."""
-    place = Place(Path(lab.repo.workdir))
+    """Why the audit, by its own reader, finds two trees different programs."""
+    repository = Repository(Path(lab.repo.workdir))
     try:
-        return unlike(place.objects, str(one), str(other))
+        return unlike(repository.objects, str(one), str(other))
     finally:
-        place.close()
+        repository.close()
+
+
+def may_be_program(said: str, lab: Lab, base: Oid, other: Oid) -> bool:
+    """Whether the audit, by its own reader, takes `said` for the id of a program."""
+    repository = Repository(Path(lab.repo.workdir))
+    try:
+        return program_id.may_be_program(said, repository.objects, str(base), str(other))
+    finally:
+        repository.close()
 
 
 def audited(lab: Lab, one: bytes, other: bytes) -> str:

@@ -1,10 +1,8 @@
 """Attacks that forge an identity or the history, or go round a hook: T5 and T6."""
 
 import os
-import shutil
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import push_on_nodes
@@ -15,39 +13,13 @@ from pushes import World, new_world
 from toys import airesearch, git
 
 PUSHES = {
-    # threat, and the push that test_push.py tells in full
+    # threat, and the push: `test_both_gates.py` has many more
     "a force push": ("T5", "force_push"),
     "a node deleted": ("T5", "delete_node"),
-    "the trunk deleted": ("T5", "delete_trunk"),
     "the trunk wound back": ("T5", "rewind_trunk"),
-    "a verdict amended": ("T5", "amended_verdict"),
-    "the runner's name": ("T5", "forged_author"),
-    "a stranger's name": ("T5", "unknown_agent"),
-    "a baseline by an agent": ("T5", "baseline_by_an_agent"),
-    "a better metric": ("T5", "edited_metric"),
-    "a better metric in the verdict": ("T5", "edited_verdict_metric"),
-    "a false candidate": ("T5", "false_candidate"),
-    "a false protocol": ("T5", "false_protocol"),
-    "a crash that was kept": ("T5", "kept_a_crash"),
-    "another root": ("T5", "foreign_root"),
-    "another parent": ("T5", "foreign_parent"),
-    "a replaced object": ("T5", "replacement"),
-    "a tag like a node": ("T5", "tag_like_a_node"),
     "a promotion nobody measured": ("T5", "unmeasured_promotion"),
-    "a promotion of a loser": ("T5", "discarded_promotion"),
-    "a promotion of another tree": ("T5", "other_tree"),
-    "a promotion by an agent": ("T5", "promotion_by_an_agent"),
-    "a promotion under other rules": ("T5", "promotion_under_other_rules"),
     "a commit without its hook": ("T6", "no_verify"),
-    "plumbing: the evaluator": ("T6", "evaluator_changed"),
-    "plumbing: the bus": ("T6", "bus_written"),
-    "plumbing: a symlink": ("T6", "symlink"),
-    "plumbing: a submodule": ("T6", "submodule"),
-    "plumbing: git's attributes": ("T6", "attributes"),
-    "an agent on the trunk": ("T6", "agent_on_trunk"),
-    "a proposal on the trunk": ("T6", "proposal_on_trunk"),
     "a record on a side branch": ("T6", "record_on_a_side_branch"),
-    "judged, not measured": ("T6", "judge_without_measure"),
 }
 TOLD = push_on_nodes.ATTACKS | push_on_trunk.ATTACKS
 FORCE = "+node/000001^:refs/heads/node/000001"
@@ -76,9 +48,8 @@ def push(world: World, before: list[str], words: list[str], **env: str) -> tuple
 @pytest.mark.parametrize("name", PUSHES)
 def test_push_is_refused(world: World, name: str, stopped: Report) -> None:
     threat, attack = PUSHES[name]
-    words, reason = TOLD[attack]
-    said, seconds = push(world, [], words(world))
-    assert reason in said
+    said, seconds = push(world, [], TOLD[attack].words(world))
+    assert TOLD[attack].reason in said
     stopped(threat, "push", seconds)
 
 
@@ -119,30 +90,6 @@ def test_a_planted_module_is_not_the_hooks(world: World, tmp_path: Path, stopped
 def test_honest_pushes_still_pass(world: World) -> None:
     done = world.push("node/000004", "main")
     assert done.returncode == 0, done.stderr
-
-
-AUDITS: dict[str, Callable[[World], list[str]]] = {
-    "audit: the evaluator changed": push_on_nodes.ATTACKS["evaluator_changed"][0],
-    "audit: a better metric": push_on_nodes.ATTACKS["edited_metric"][0],
-    "audit: the runner's name": push_on_nodes.ATTACKS["forged_author"][0],
-    "audit: a loser promoted": push_on_trunk.ATTACKS["discarded_promotion"][0],
-}
-
-
-@pytest.mark.parametrize("name", AUDITS)
-def test_who_writes_the_refs_is_found_out(
-    world: World, name: str, tmp_path: Path, stopped: Report
-) -> None:
-    """Where no hook stands, the audit names the commit."""
-    shutil.copytree(world.lab, tmp_path / "lab", symlinks=True)
-    lab = World(tmp_path / "lab", world.shared)
-    tip, ref = AUDITS[name](lab)[0].lstrip("+").split(":")
-    git(lab.lab, "update-ref", ref, tip)
-    start = time.monotonic()
-    said = airesearch(lab.lab, "verify")
-    assert said.code == 1, said
-    assert any(commit[:7] in said.out + said.err for commit in (tip, lab.at(f"{tip}^")))
-    stopped("T5", "audit", time.monotonic() - start)
 
 
 def spoken(subject: str, body: str = "") -> Attack:

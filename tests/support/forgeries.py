@@ -1,10 +1,15 @@
 """Ways to lie about a lab; each takes a forger and gives the commit that tells the lie."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from forging import Forger, Raw
+from airesearch.gitlab.record.facts import Improvement
+from forging import Forger, Raw, feed
+
+Forgery = Callable[[Forger], str]
+"""Tells a lie, and gives the commit that does."""
 
 PROPOSE, MEASURE, JUDGE = 0, 1, 2
 LEAF = 10
@@ -12,7 +17,7 @@ LEAF = 10
 RESULT = "research/result.json"
 
 
-def says(node: int, step: int, old: str, new: str) -> Callable[[Forger], str]:
+def says(node: int, step: int, old: str, new: str) -> Forgery:
     """A lie in words: `new` for `old` in one message."""
     return lambda forger: forger.forge(node, {step: lambda raw: raw.say(old, new)})
 
@@ -58,7 +63,7 @@ def run_twice(forger: Forger) -> str:
     return forger.steps(7)[MEASURE]
 
 
-def program_of(node: int, other: int) -> Callable[[Forger], str]:
+def program_of(node: int, other: int) -> Forgery:
     """A node says it is the program of another."""
 
     def make(forger: Forger) -> str:
@@ -73,7 +78,7 @@ def program_of(node: int, other: int) -> Callable[[Forger], str]:
     return make
 
 
-def never_run(node: int, reason: str) -> Callable[[Forger], str]:
+def never_run(node: int, reason: str) -> Forgery:
     """A node that was run says it was answered from the record."""
 
     def lie(raw: Raw) -> Raw:
@@ -143,12 +148,12 @@ def baseline_elsewhere(forger: Forger) -> str:
     return forger.forge(11, {PROPOSE: lambda raw: replace(raw, parents=(first,))})
 
 
-def changes(node: int, step: int, path: str) -> Callable[[Forger], str]:
+def changes(node: int, step: int, path: str) -> Forgery:
     """A file that is not the actor's to change, from one step on."""
     return lambda forger: forger.forge(node, {step: lambda raw: raw}, {path: b"forged\n"})
 
 
-def honest_about(path: str) -> Callable[[Forger], str]:
+def honest_about(path: str) -> Forgery:
     """A change outside policy by a proposal that claims it in every trailer."""
 
     def make(forger: Forger) -> str:
@@ -177,7 +182,7 @@ def honest_about(path: str) -> Callable[[Forger], str]:
     return make
 
 
-def impostor(node: int, step: int, old: str, new: str) -> Callable[[Forger], str]:
+def impostor(node: int, step: int, old: str, new: str) -> Forgery:
     """Another agent, consistently: subject, trailer and author."""
 
     def lie(raw: Raw) -> Raw:
@@ -187,16 +192,16 @@ def impostor(node: int, step: int, old: str, new: str) -> Callable[[Forger], str
     return lambda forger: forger.forge(node, {step: lie})
 
 
-def author(name: str, mail: str) -> Callable[[Forger], str]:
+def author(name: str, mail: str) -> Forgery:
     return lambda forger: forger.forge(LEAF, {MEASURE: lambda raw: raw.by(name, mail)})
 
 
-def on_trunk(old: str, new: str) -> Callable[[Forger], str]:
+def on_trunk(old: str, new: str) -> Forgery:
     """A lie in words in trunk's last promotion."""
     return lambda forger: forger.forge_trunk(lambda raw: raw.say(old, new))
 
 
-def promoted(node: int) -> Callable[[Forger], str]:
+def promoted(node: int) -> Forgery:
     """A promotion of `node` that nobody decided."""
 
     def make(forger: Forger) -> str:
@@ -233,7 +238,7 @@ def missing_object(forger: Forger) -> str:
     return commit
 
 
-def trunk_parents(*parents: int) -> Callable[[Forger], str]:
+def trunk_parents(*parents: int) -> Forgery:
     """Trunk's last promotion with a choice of its parents."""
     return lambda forger: forger.forge_trunk(
         lambda raw: replace(raw, parents=tuple(raw.parents[n] for n in parents))
@@ -249,3 +254,171 @@ def promotion_of_another_tree(forger: Forger) -> str:
     return forger.forge_trunk(
         lambda raw: replace(raw, tree=forger.tree(raw.tree, {"train.py": b"LR = 9\n"}))
     )
+
+
+def encoded(name: str) -> Forgery:
+    """A trial whose message claims another encoding than it has."""
+    lie = {MEASURE: lambda raw: replace(raw, committer=f"{raw.committer}\nencoding {name}")}
+    return lambda forger: forger.forge(LEAF, lie)
+
+
+def twice_named(forger: Forger) -> str:
+    """A proposal with a folder in which one name stands twice: which file it is, nobody knows."""
+    raw = forger.raw(forger.steps(LEAF)[PROPOSE])
+    blob = bytes.fromhex(feed(forger.folder, b"x", "hash-object", "-w", "--stdin"))
+    twice = b"100644 x\0" + blob
+    inner = feed(forger.folder, twice * 2, "hash-object", "-w", "-t", "tree", "--literally",
+                 "--stdin")  # fmt: skip
+    root = bytes.fromhex(inner)
+    listed = forger.git("ls-tree", raw.tree).split("\n")
+    rows = [(*line.split("\t")[0].split(), line.split("\t")[1]) for line in listed]
+    parts = [(name + "/" * (kind == "tree"), f"{int(mode, 8):o} {name}\0".encode()
+              + bytes.fromhex(oid)) for mode, kind, oid, name in rows]  # fmt: skip
+    parts.append(("lib/", b"40000 lib\0" + root))
+    data = b"".join(part for _, part in sorted(parts))
+    tree = feed(forger.folder, data, "hash-object", "-w", "-t", "tree", "--literally", "--stdin")
+    return forger.forge(LEAF, {PROPOSE: lambda raw: replace(raw, tree=tree)})
+
+
+def kept_by_invention(forger: Forger) -> str:
+    """A discarded node says it was kept, and trunk takes it in the words of node 14's promotion."""
+    lost = forger.raw(forger.steps(13)[-1]).message
+    value = float(re.search("Metric: val_error=(.*)", lost)[1])  # type: ignore[index]
+    lie = {JUDGE: lambda raw: raw.say("Verdict: discard", "Verdict: keep")
+           .say("judge: discard", "judge: keep")}  # fmt: skip
+    forged = forger.forge(13, lie)
+    tip = forger.raw(forged)
+    model = forger.raw("main")
+    first = float(re.search("Baseline: val_error=(.*)", model.message)[1])  # type: ignore[index]
+    said = model.message.replace("Node: 14", "Node: 13").replace(
+        "promote node 14", "promote node 13"
+    )
+    said = re.sub("Metric: .*", f"Metric: val_error={value!r}", said)
+    said = re.sub("val_error [-0-9.e]+", f"val_error {value:.6g}", said)
+    said = re.sub("Improvement: .*", f"Improvement: {Improvement.between(first, value)}", said)
+    forger.forge_trunk(lambda raw: replace(raw, tree=tip.tree, parents=(raw.parents[0], forged),
+                                           message=said))  # fmt: skip
+    return forged
+
+
+FORGERIES: dict[str, tuple[Forgery, str]] = {
+    "files in Diff": (says(LEAF, PROPOSE, "Diff: 1 file,", "Diff: 2 files,"), "files differ"),
+    "lines in Diff": (says(LEAF, PROPOSE, ", +1 -1", ", +2 -1"), "do not lead"),
+    "more lines than there are": (says(LEAF, PROPOSE, ", +1 -1", ", +99 -99"), "in files of"),
+    "fewer lines than differ": (says(LEAF, PROPOSE, ", +1 -1", ", +0 -0"), "lines are gone"),
+    "Diff-Path": (says(LEAF, PROPOSE, "Diff-Path: train.py", "Diff-Path: x.py"), "Diff-Path"),
+    "Candidate": (says(LEAF, PROPOSE, "Candidate: ", "Candidate: 0"), "Candidate"),
+    "Protocol": (says(LEAF, PROPOSE, "Protocol: ", "Protocol: 0"), "Protocol"),
+    "Operator": (says(LEAF, PROPOSE, "Operator: improve", "Operator: imagine"), "not a record"),
+    "Node": (says(LEAF, PROPOSE, f"Node: {LEAF}\n", "Node: 99\n"), "of node 99"),
+    "Parent-Node": (says(LEAF, PROPOSE, "Parent-Node: 9", "Parent-Node: 3"), "not on the branch"),
+    "Parent-Node of the future": (says(LEAF, PROPOSE, "Parent-Node: 9", "Parent-Node: 11"),
+                                  "not older"),
+    "a subject by another": (says(LEAF, MEASURE, "runner: ", "ronner: "), "not a record"),
+    "text after the record": (says(LEAF, MEASURE, "Action: ", "X: y\nAction: "), "not a record"),
+    "author's name": (author("joe", "runner@airesearch"), "its author is"),
+    "author's mail": (author("runner", "runner@example.org"), "its author is"),
+    "an agent that is not on the team": (impostor(LEAF, PROPOSE, "scripted", "mallory"), "team"),
+    "a proposer that measures": (impostor(LEAF, MEASURE, "runner", "scripted"), "not who acts"),
+    "a runner that judges": (impostor(LEAF, JUDGE, "judge", "runner"), "not who acts"),
+    "another parent": (grafted, "is not on the branch"),
+    "a baseline from a promotion": (baseline_elsewhere, "no commit of people"),
+    "judged without a trial": (judged_unmeasured, "its actions come as"),
+    "the same trial twice": (twice_measured, "replicate 1 is not the next one"),
+    "a commit that records nothing": (plain_commit, "records nothing"),
+    "a branch without a proposal": (no_proposal, "no proposal"),
+    "a merge on a branch": (extra_parent, "has 2 parents"),
+    "another encoding": (encoded("latin-1"), "another encoding than UTF-8"),
+    "an author with one more space": (author("runner ", "runner@airesearch"), "its author is"),
+    "a folder with one name twice": (twice_named, "does not parse"),
+    "a protected file": (honest_about("evaluate.py"), "is protected"),
+    "a file nobody may edit": (honest_about("other.txt"), "not among"),
+    "a file on the bus": (honest_about("research/x.json"), "is on the bus"),
+    "git's own file": (honest_about(".gitattributes"), "configure git"),
+    "an undeclared file": (changes(LEAF, PROPOSE, "lib/x.py"), "files differ"),
+    "a baseline that changes": (changes(11, PROPOSE, "train.py"), "a baseline changes"),
+    "the runner edits code": (changes(LEAF, MEASURE, "train.py"), "runner may not change"),
+    "the judge edits code": (changes(LEAF, JUDGE, "train.py"), "judge may change nothing"),
+    "the judge edits a result": (changes(LEAF, JUDGE, RESULT), "judge may change nothing"),
+    "a refusal that changes code": (changes(4, PROPOSE, "train.py"), "train.py differs"),
+    "a refusal with a Diff": (says(4, PROPOSE, "0 files, +0 -0", "1 file, +1 -0"), "Diff is"),
+    "Metric in the trailers": (says(LEAF, MEASURE, "=0.1", "=0.0"),
+                               "another metrics"),
+    "Metric in the file": (lambda f: f.forge(LEAF, {MEASURE: lambda raw: raw},
+                                             result(f, LEAF, metrics={"val_error": 0.0})),
+                           "another metrics"),
+    "no result file": (lambda f: f.forge(LEAF, {MEASURE: lambda raw: raw}, {RESULT: None}),
+                       "missing or no JSON"),
+    "Metric everywhere": (better_everywhere, "the trials give keep"),
+    "the subject's number": (says(LEAF, MEASURE, "runner: val_error 0.1", "runner: val_error 0"),
+                             "its result is"),
+    "Seed": (other_seed, "its Seed is 7"),
+    "Trial": (says(LEAF, MEASURE, f"Trial: {LEAF}.1", f"Trial: {LEAF}.2"),
+              "replicate 2 is not the next one"),
+    "Trial of another node": (says(LEAF, MEASURE, f"Trial: {LEAF}.1", "Trial: 9.1"),
+                              "it says it is trial"),
+    "Candidate of the trial": (says(LEAF, MEASURE, "Candidate: ", "Candidate: 0"),
+                               "not what was proposed"),
+    "Environment": (says(LEAF, MEASURE, "Environment: ", "Environment: 0"), "Environment"),
+    "Duration": (says(LEAF, MEASURE, "Duration: ", "Duration: 1"), "another seconds"),
+    "Peak-Memory": (says(LEAF, MEASURE, "Peak-Memory: ", "Peak-Memory: 1"), "another peak_memory"),
+    "Output-Bytes": (says(LEAF, MEASURE, "Output-Bytes: ", "Output-Bytes: 1"), "another output"),
+    "Evaluator": (says(LEAF, MEASURE, "Evaluator: pinned", "Evaluator: self-reported"),
+                  "the task's is pinned"),
+    "Executor": (says(LEAF, MEASURE, "Executor: local", "Executor: moon"), "no trial of this task"),
+    "a denied trial that was ok": (denied_was_ok, "its Status is ok"),
+    "an invalid trial that was ok": (invalid_was_ok, "did not report"),
+    "a duplicate of another": (says(7, MEASURE, "as node 3,", "as node 2,"), "duplicate of no"),
+    "the same run twice": (run_twice, "had answered the same"),
+    "Verdict": (says(LEAF, JUDGE, "Verdict: discard", "Verdict: keep"), "give discard"),
+    "Delta": (says(LEAF, JUDGE, "Delta: +", "Delta: -"), "its Delta is"),
+    "Evidence": (says(LEAF, JUDGE, "Evidence: n=1", "Evidence: n=9"), "its Evidence is"),
+    "Reason": (says(LEAF, JUDGE, "worse than", "better than"), "its Reason is"),
+    "Metric of the verdict": (says(LEAF, JUDGE, "Metric: val_error=0.1", "Metric: val_error=0.0"),
+                              "not those that were measured"),
+    "an incumbent long replaced": (says(LEAF, JUDGE, "Incumbent: 9", "Incumbent: 1"),
+                                   "had been replaced"),
+    "no incumbent": (says(LEAF, JUDGE, "Incumbent: 9\n", ""), "names no Incumbent"),
+    "an incumbent never promoted": (says(LEAF, JUDGE, "Incumbent: 9", "Incumbent: 2"),
+                                    "never promoted"),
+    "an incumbent of another base": (says(13, JUDGE, "Incumbent: 12", "Incumbent: 9"),
+                                     "never promoted from the same base"),
+    "a promotion's tree": (promotion_of_another_tree, "is not the winner's"),
+    "a promotion with one parent": (trunk_parents(0), "has two parents"),
+    "a promotion with parents swapped": (trunk_parents(1, 0), "two parents|trunk holds|not on"),
+    "a promotion of a measure commit": (promotion_of_a_measure, "not judged keep"),
+    "a promotion of a discarded node": (promoted(13), "not judged keep"),
+    "a promotion a second time": (promoted(12), "promoted before"),
+    "a promotion across bases": (promoted(9), "another base"),
+    "Metric of a promotion": (on_trunk("Metric: val_error=", "Metric: val_error=-"),
+                              "not those that were measured"),
+    "Baseline": (on_trunk("Baseline: val_error=0.5", "Baseline: val_error=5.0"), "Baseline"),
+    "Improvement": (on_trunk("Improvement: -", "Improvement: -1"), "Improvement"),
+    "Parent-Node of a promotion": (on_trunk("Parent-Node: 12", "Parent-Node: 9"), "Parent-Node"),
+    "a trial on trunk": (record_on_trunk, "trunk holds a measure"),
+    "an agent's plain commit on trunk": (agent_on_trunk, "an agent's name"),
+    "a verdict invented, and promoted": (kept_by_invention, "and the trials give discard"),
+}  # fmt: skip
+
+SAME = "same program as node {} (formatting and comments aside), which was {}, val_error=0.4"
+TWINS: dict[str, tuple[Forgery, str]] = {
+    "the Program of another node": (program_of(2, 0), "and its files give another"),
+    "the Program of a later node": (program_of(0, 2), "and its files give another"),
+    "a Program of its own": (says(3, PROPOSE, "Program: ", "Program: 0"), "its files give another"),
+    "a Program of its own, first": (program_of(2, 0), "its Program is"),
+    "a duplicate of another program": (never_run(2, SAME.format(0, "ok")),
+                                       "no duplicate of node 0: train.py differs by more"),
+    "a duplicate of another candidate": (
+        says(1, MEASURE, "Reason: same program", "Reason: same candidate"), "a duplicate of no"
+    ),
+    "a duplicate of another end": (says(1, MEASURE, "which was ok", "which was crash"),
+                                   "a duplicate of no"),
+    "a duplicate of itself": (says(1, MEASURE, "as node 0", "as node 1"), "a duplicate of no"),
+    "a duplicate of a later node": (says(1, MEASURE, "as node 0", "as node 2"), "duplicate of no"),
+    "a duplicate of a duplicate": (never_run(2, SAME.format(1, "duplicate")), "duplicate of no"),
+    "a duplicate of no node": (
+        says(1, MEASURE, "Reason: same program as node 0", "Reason: same program as node 7"),
+        "a duplicate of no",
+    ),
+}  # fmt: skip
+COUNTED: tuple[Forgery, str] = (never_run(1, SAME.format(0, "ok")), "the task counts lines")

@@ -7,18 +7,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from airesearch.agents.audit.audit import Report
-from airesearch.agents.audit.rules import open_place, verify
+from airesearch.agents.audit.audit import Report, verify
+from airesearch.gitlab.reader.repository import Repository
 from toys import git
 
 
 def audited(folder: Path) -> Report:
     """The audit of a lab, in this process."""
-    place = open_place(folder)
+    repository = Repository(folder)
     try:
-        return verify(place, lambda done, total: None)
+        return verify(repository, lambda done, total: None)
     finally:
-        place.close()
+        repository.close()
 
 
 def feed(folder: Path, data: bytes, *words: str, env: Mapping[str, str] | None = None) -> str:

@@ -1,16 +1,15 @@
 """Ways to lie about evidence under noise; each takes a forger and gives the commit that lies."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from forgeries import Forgery
 from forging import Forger, Raw
 from noisy import noisy, turn
 from toys import airesearch
 
 LOSER, WINNER = 2, 1
-Forgery = Callable[[Forger], str]
 
 
 def contested(folder: Path) -> Path:
@@ -114,3 +113,50 @@ def unlucky_left_out(forger: Forger) -> str:
         first = first or above
     forger.point(WINNER, above)
     return first
+
+
+FORGERIES: dict[str, tuple[Forgery, str]] = {
+    "less noise": (scaled("Noise", 0.2), "its Noise is"),
+    "more noise": (scaled("Noise", 5.0), "its Noise is"),
+    "noise from more trials": (verdict(WINNER, "Noise", "0.9, 500 degrees of freedom"),
+                               "500 degrees of freedom"),
+    "noise from fewer trials": (verdict(WINNER, "Noise", "0.9, 2 degrees of freedom"),
+                                "2 degrees of freedom"),
+    "no noise": (verdict(WINNER, "Noise", "0.0, 5 degrees of freedom"), "Noise is 0.0"),
+    "noise that is no number": (verdict(WINNER, "Noise", "nan, 5 degrees of freedom"),
+                                "its Noise is nan"),
+    "noise without a trailer": (verdict(WINNER, "Noise", ""), "and the trials give n=1"),
+    "noise without end": (verdict(WINNER, "Noise", "inf, 5 degrees of freedom"),
+                          "its Noise is inf"),
+    "a larger share of the error": (scaled("Error-Spent", 2.0), "its Error-Spent is 0.05"),
+    "all of the error": (verdict(WINNER, "Error-Spent", "1.0"), "its Error-Spent is 1.0"),
+    "a share below nothing": (verdict(WINNER, "Error-Spent", "-0.01"), "its Error-Spent is -0.01"),
+    "a share that is no number": (verdict(WINNER, "Error-Spent", "nan"), "its Error-Spent is nan"),
+    "a claim that cost nothing": (verdict(WINNER, "Error-Spent", ""), "its Error-Spent is None"),
+    "more pairs": (verdict(WINNER, "Evidence", "n=9 paired, 95% CI [-14, -10]"), "its Evidence"),
+    "an interval that is narrower": (
+        lambda f: f.forge(WINNER, {step(f, WINNER, "judge"): lambda raw: replace(
+            raw, message=re.sub(r"(Evidence: n=\d+ paired, 95% CI) .*", r"\1 [-12.1, -12]",
+                                raw.message))}),
+        "its Evidence",
+    ),
+    "a larger gain": (scaled("Delta", 2.0), "its Delta is"),
+    "a loser that is kept": (verdict(LOSER, "Verdict", "keep"), "and the trials give discard"),
+    "the baseline's evidence": (verdict(0, "Evidence", "n=60, 95% CI [99, 100]"), "its Evidence"),
+    "an estimate's evidence": (promotion("Evidence", "n=30, 95% CI [87, 88]"), "its Evidence"),
+    "an estimate without evidence": (promotion("Evidence", ""), "its Evidence is None"),
+    "a holdout that the task has not": (
+        lambda f: f.forge_trunk(
+            lambda raw: replace(raw, message=re.sub("(Baseline: )", r"Holdout: sealed=0.1\n\1",
+                                                    raw.message))),
+        "it has a Holdout, and the task has none",
+    ),
+    "promoted before the fresh trials": (promoted_at_once, "rests on 0 trials after the verdict"),
+    "promoted after two of three": (promoted_too_soon, "rests on 2 trials after the verdict"),
+    "the metric of the trials that selected it": (selecting_metric,
+                                                  "not those that were measured after the verdict"),
+    "a seed of one's choice": (picked(40), "replicate 40 is not the next one"),
+    "a seed once more": (picked(1), "replicate 1 is not the next one"),
+    "a seed of the pairs": (picked(12), "replicate 12 is not the next one"),
+    "an unlucky trial left out": (unlucky_left_out, "replicate 3 is not the next one"),
+}  # fmt: skip

@@ -6,7 +6,8 @@ from pathlib import Path
 from ....gitlab.errors import AiresearchError
 from ....gitlab.hooks.staged import Staged
 from ....gitlab.store.change import compare
-from .in_force import Rules
+from ...setup.task_file import read_task
+from ...setup.team_policies import read_permits
 from .refusal import refusal
 
 
@@ -25,7 +26,7 @@ def check_commit(folder: Path, variables: Mapping[str, str]) -> None:
 def _check_agent(staged: Staged) -> None:
     lab, before = staged.lab, staged.before()
     change = compare(lab.repo, before, staged.after())
-    policy = Rules(lab, before).policy(staged.agent)
+    policy = read_permits(lab, before, read_task(lab, before)).get(staged.agent)
     if policy is None:
         raise AiresearchError(
             f"{staged.agent} is no agent of the team that the task names",

@@ -38,7 +38,7 @@ def test_a_healthy_lab_is_true(lab: Path) -> None:
 def test_clones_are_true(how: list[str], lab: Path, tmp_path: Path) -> None:
     git(tmp_path, "clone", "-q", *how, f"file://{lab}", "clone")
     found = audited(tmp_path / "clone")
-    assert found.falsehoods == []
+    assert found.violations == []
     assert found.nodes == (7 if how == ["--single-branch"] else 15)
 
 
@@ -46,7 +46,7 @@ def test_a_packed_lab_and_its_worktrees_are_true(copy: Path, tmp_path: Path) -> 
     git(copy, "gc", "-q", "--prune=now")
     git(copy, "worktree", "add", "-q", str(tmp_path / "tree"), "node/000003")
     assert audited(tmp_path / "tree").nodes == 15
-    assert audited(tmp_path / "tree").falsehoods == []
+    assert audited(tmp_path / "tree").violations == []
 
 
 def test_a_clone_that_works_on_is_true(lab: Path, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_a_clone_that_works_on_is_true(lab: Path, tmp_path: Path) -> None:
     git(clone, "config", "airesearch.trunk", "main")
     assert airesearch(clone, "run", "--trials", "2").code == 0
     found = audited(clone)
-    assert (found.nodes, found.falsehoods) == (17, [])
+    assert (found.nodes, found.violations) == (17, [])
 
 
 def test_four_workers_at_once_leave_a_true_lab(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_four_workers_at_once_leave_a_true_lab(tmp_path: Path) -> None:
     workers = [subprocess.Popen(run, cwd=lab, stdout=subprocess.DEVNULL) for _ in range(4)]
     assert {worker.wait() for worker in workers} <= {0, 3}  # 3: nothing was left to do
     found = audited(lab)
-    assert (found.nodes, found.falsehoods) == (9, [])
+    assert (found.nodes, found.violations) == (9, [])
 
 
 def test_odd_changes_are_told_as_they_were(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_odd_changes_are_told_as_they_were(tmp_path: Path) -> None:
     assert airesearch(lab, "run").code == 0
     statuses = git(lab, "log", "--all", "--format=%(trailers:key=Status,valueonly)").split()
     assert {"gate", "ok", "duplicate"} <= set(statuses)
-    assert audited(lab).falsehoods == []
+    assert audited(lab).violations == []
 
 
 def test_a_lab_that_takes_the_candidates_word_is_true(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_lab_that_takes_the_candidates_word_is_true(tmp_path: Path) -> None:
     assert airesearch(tmp_path / "lab", "init").code == 0
     assert airesearch(tmp_path / "lab", "run").code == 0
     found = audited(tmp_path / "lab")
-    assert (found.nodes, found.falsehoods) == (4, [])
+    assert (found.nodes, found.violations) == (4, [])
 
 
 def test_people_may_write_what_they_like_before_the_lab(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_people_may_write_what_they_like_before_the_lab(tmp_path: Path) -> None:
     git(tmp_path / "lab", "commit", "-q", "--allow-empty", "-m", "Fine")
     assert airesearch(tmp_path / "lab", "init").code == 0
     assert airesearch(tmp_path / "lab", "run").code == 0
-    assert audited(tmp_path / "lab").falsehoods == []
+    assert audited(tmp_path / "lab").violations == []
 
 
 def test_a_falsehood_is_an_exit_code_and_a_line(lab: Path, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_what_cannot_be_audited_is_said(lab: Path, tmp_path: Path) -> None:
 
 def lost(copy: Path) -> set[str]:
     """The commits that an audit says a branch lost."""
-    return {one.commit for one in audited(copy).falsehoods if "lost" in one.what}
+    return {one.commit for one in audited(copy).violations if "lost" in one.what}
 
 
 def test_a_rewritten_branch_is_told_by_its_reflog(copy: Path) -> None:
@@ -163,7 +163,7 @@ def test_a_rewritten_branch_is_told_by_its_reflog(copy: Path) -> None:
 
 
 def test_a_rewritten_branch_is_told_by_the_last_audit(copy: Path) -> None:
-    assert audited(copy).falsehoods == []
+    assert audited(copy).violations == []
     shutil.rmtree(copy / ".git" / "logs")
     tip = git(copy, "rev-parse", "node/000010").strip()
     (copy / ".git/refs/heads/node/000010").write_text(git(copy, "rev-parse", "node/000010~1"))
@@ -181,37 +181,37 @@ def test_a_lost_promotion_is_told(copy: Path) -> None:
 def test_people_may_amend_their_own_commits(copy: Path) -> None:
     git(copy, "commit", "-q", "--allow-empty", "-m", "Draft")
     git(copy, "commit", "-q", "--allow-empty", "--amend", "-m", "Final")
-    assert audited(copy).falsehoods == []
+    assert audited(copy).violations == []
 
 
 def test_a_deleted_branch_is_told(copy: Path) -> None:
-    assert audited(copy).falsehoods == []
+    assert audited(copy).violations == []
     tip = git(copy, "rev-parse", "node/000013").strip()
     git(copy, "branch", "-qD", "node/000013")
-    found = audited(copy).falsehoods
+    found = audited(copy).violations
     assert [one.what for one in found if one.commit == tip] == [
         "the branch was deleted: an earlier audit saw it here"
     ]
     shutil.rmtree(copy / ".git" / "airesearch")
-    assert ["node 13 is not here" in one.what for one in audited(copy).falsehoods] == [True]
+    assert ["node 13 is not here" in one.what for one in audited(copy).violations] == [True]
 
 
 def test_branches_that_parted_are_told(copy: Path, lab: Path) -> None:
     git(copy, "remote", "add", "origin", str(lab))
     git(copy, "fetch", "-q", "origin")
-    assert audited(copy).falsehoods == []
+    assert audited(copy).violations == []
     shutil.rmtree(copy / ".git" / "airesearch")
     forger = Forger(copy, copy.parent / "parted")
     theirs = forger.steps(10)[-1]
     forger.forge(10, {2: lambda raw: raw.later(5)})
-    found = audited(forger.folder).falsehoods
+    found = audited(forger.folder).violations
     assert [(one.commit, one.branch) for one in found] == [(theirs, "origin/node/000010")]
 
 
 def test_no_mark_is_left_where_something_is_false(copy: Path) -> None:
     shutil.rmtree(copy / ".git" / "airesearch", ignore_errors=True)
     git(copy, "branch", "-qD", "node/000004")
-    assert audited(copy).falsehoods
+    assert audited(copy).violations
     assert not (copy / ".git" / "airesearch" / "audited.json").exists()
 
 
@@ -219,4 +219,4 @@ def test_a_mark_that_is_no_mark_is_no_matter(copy: Path) -> None:
     for text in ("", "[]", '{"a": 1}', "\0"):
         (copy / ".git" / "airesearch").mkdir(exist_ok=True)
         (copy / ".git" / "airesearch" / "audited.json").write_text(text)
-        assert audited(copy).falsehoods == []
+        assert audited(copy).violations == []

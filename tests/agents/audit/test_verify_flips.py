@@ -45,7 +45,7 @@ def test_a_flipped_byte_in_an_object_names_a_commit_that_holds_it(
         data[place] ^= 1 << rng.randrange(8)
         path.chmod(0o644)
         path.write_bytes(zlib.compress(bytes(data), 1))
-        named = {one.commit for one in audited(folder).falsehoods}
+        named = {one.commit for one in audited(folder).violations}
         path.write_bytes(kept)
         assert named & held[oid], (oid, place)
 
@@ -78,5 +78,5 @@ def test_a_flipped_byte_in_a_record_written_anew_names_that_commit(
         for raw in raws[step + 1 :]:
             above = store(forger.folder, replace(raw, parents=(above,)))
         ref.write_text(f"{above}\n")
-        named = {one.commit for one in audited(forger.folder).falsehoods}
+        named = {one.commit for one in audited(forger.folder).violations}
         assert forged in named, (message[place - 20 : place + 20], flipped)

@@ -4,39 +4,47 @@ import json
 import os
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from ...gitlab.errors import RecordError
-from ...gitlab.reader.objects import NOTHING, Objects, Unsound
-from ...gitlab.reader.repository import Place, shown
+from ...gitlab.reader.repository import Repository, shown
+from ...gitlab.reader.values import NOTHING, Objects, Unsound
 from ...gitlab.record.records import Promote
-from .node_history import Trunk
-from .values import Falsehood
+from .node_history import Trunk, read_record
 
 _MARK = "audited.json"
 
 
-def rewriting(place: Place, refs: dict[str, str], trunk: Trunk) -> Iterator[Falsehood]:
+@dataclass(frozen=True)
+class Violation:
+    """One claim that is not true: the commit that makes it, a branch that holds it, a sentence."""
+
+    commit: str
+    branch: str
+    what: str
+
+
+def rewriting(repository: Repository, refs: dict[str, str], trunk: Trunk) -> Iterator[Violation]:
     """Every ref that lost commits: by its reflog, where it has one, and by the mark."""
-    mark = read_mark(place.home)
+    mark = read_mark(repository.home)
     for ref, tip in refs.items():
-        moves = place.log(ref)
+        moves = repository.log(ref)
         last = moves[-1][1] if moves else NOTHING
         for old, new in dict.fromkeys([*moves, (last, tip), (mark.get(ref, NOTHING), tip)]):
-            if old in (new, NOTHING) or new == NOTHING or leads_to(place.objects, old, new):
+            if old in (new, NOTHING) or new == NOTHING or leads_to(repository.objects, old, new):
                 continue
-            if "/node/" in ref or _lost_promotion(place.objects, old, trunk):
-                yield Falsehood(old, shown(ref), f"the branch was rewritten: it lost {old}")
+            if "/node/" in ref or _lost_promotion(repository.objects, old, trunk):
+                yield Violation(old, shown(ref), f"the branch was rewritten: it lost {old}")
 
 
-def deleted(place: Place, branches: dict[int, dict[str, str]]) -> Iterator[Falsehood]:
+def deleted(repository: Repository, branches: dict[int, dict[str, str]]) -> Iterator[Violation]:
     """Node branches that an audit saw and that are nowhere now."""
     numbers = set(branches)
-    for ref, tip in read_mark(place.home).items():
+    for ref, tip in read_mark(repository.home).items():
         name = shown(ref)
         number = name.rpartition("node/")[2]
         if "/node/" in ref and number.isdecimal() and int(number) not in numbers:
-            yield Falsehood(tip, name, "the branch was deleted: an earlier audit saw it here")
+            yield Violation(tip, name, "the branch was deleted: an earlier audit saw it here")
 
 
 def leads_to(objects: Objects, old: str, new: str) -> bool:
@@ -59,15 +67,15 @@ def leads_to(objects: Objects, old: str, new: str) -> bool:
 
 def _lost_promotion(objects: Objects, old: str, trunk: Trunk) -> bool:
     """People may rewrite commits of their own; a promotion is a record."""
-    here = old
-    while here and here not in trunk.line:
+    while old and old not in trunk.line:
         try:
-            if isinstance(objects.record(here), Promote):
-                return True
-            parents = objects.commit(here).parents
-        except (Unsound, RecordError):
+            commit = objects.commit(old)
+        except Unsound:
             return False
-        here = parents[0] if parents else ""
+        record, fault = read_record(commit)
+        if fault or isinstance(record, Promote):
+            return not fault
+        old = commit.parents[0] if commit.parents else ""
     return False
 
 

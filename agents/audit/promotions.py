@@ -1,0 +1,101 @@
+"""Whether promotions follow from the verdicts."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ...gitlab.record.facts import Improvement, Metric, Verdict
+from ...gitlab.record.parents import compared_parent
+from ...gitlab.record.records import Judge, Measure
+from ...policies.promotion.noise import estimate
+from ...policies.promotion.replication import ESTIMATE
+from .context import AuditContext
+from .figures import fresh_trials, is_well, means
+from .node_history import Claims, NodeHistory, Promotion, author_claims
+from .rules import Rules
+
+
+def promotion_claims(context: AuditContext, promotion: Promotion) -> Claims:
+    """A merge of trunk: the winner's tree, its verdict, and the figures against the baseline."""
+    commit = promotion.commit
+    yield from author_claims(commit, promotion.record)
+    if len(commit.parents) != 2:
+        yield commit.id, f"a promotion has two parents, and it has {len(commit.parents)}"
+        return
+    tree = context.objects.commit(compared_parent(promotion.record, commit.parents)).tree
+    if commit.tree != tree:
+        yield commit.id, f"its tree {commit.tree} is not the winner's, {tree}"
+    for what in (*context.objects.unsound(commit.tree, tree), *_faults(context, promotion)):
+        yield commit.id, what
+
+
+def _faults(context: AuditContext, promotion: Promotion) -> Iterator[str]:
+    commit, said, base = promotion.commit, promotion.record, promotion.base
+    row = context.trunk.promotions[base]
+    if any(earlier.record.node == said.node for earlier in row[: promotion.place]):
+        yield f"node {said.node} was promoted before"
+    winner = context.nodes.get(said.node)
+    if winner is None:
+        return
+    if said.parent_node != winner.propose.parent_node:
+        yield "its Parent-Node is not that of the node"
+    tip = compared_parent(said, commit.parents)
+    if not winner.holds(tip):
+        yield f"its second parent {tip} is not on the branch of node {said.node}"
+        return
+    judged, fresh = fresh_trials(winner, tip)
+    if judged is None or judged.verdict is not Verdict.KEEP:
+        yield f"node {said.node} was not judged keep at its second parent"
+    elif context.base(said.node) != base:
+        yield f"node {said.node} grew from another base than trunk's"
+    else:
+        due = row[promotion.place - 1].record.node if promotion.place else None
+        if judged.incumbent != due:
+            yield f"it was judged against {judged.incumbent}, and the incumbent was {due}"
+        rules = context.rules(winner)
+        fresh = fresh if winner.propose.parent_node else []  # nothing selects a baseline
+        if said.metric != (means(fresh) or judged.metric):
+            yield "its metrics are not those that were measured after the verdict"
+        if rules is not None:
+            yield from _estimate_faults(context, promotion, winner, judged, fresh, rules)
+            yield from _gain_faults(context, promotion, winner, rules)
+
+
+def _estimate_faults(
+    context: AuditContext,
+    promotion: Promotion,
+    winner: NodeHistory,
+    judged: Judge,
+    fresh: list[Measure],
+    rules: Rules,
+) -> Iterator[str]:
+    """Where there is noise, trials that had no part in choosing the winner say how good it is."""
+    said, noise = promotion.record, judged.noise
+    due = 0 if rules.standard.is_single or noise is None or not noise.sd > 0 else ESTIMATE
+    if winner.propose.parent_node and len(fresh) < due:
+        yield f"it rests on {len(fresh)} trials after the verdict, of {due} due"
+    if fresh and not is_well(fresh):
+        yield f"a trial of node {said.node} after the verdict failed"
+    if said.holdout is not None and rules.task.holdout is None:
+        yield "it has a Holdout, and the task has none"
+    trials = fresh or context.weighed(winner, judged)
+    text = str(estimate(trials, rules.standard.metric, noise))
+    if said.evidence != text:
+        yield f"its Evidence is {said.evidence}, and the trials give {text}"
+
+
+def _gain_faults(
+    context: AuditContext, promotion: Promotion, winner: NodeHistory, rules: Rules
+) -> Iterator[str]:
+    said, metric, root = promotion.record, rules.standard.metric, context.root(winner.node)
+    first = None if root is None or root is winner else context.value(root)
+    value = next((m.value for m in said.metric if m.name == metric), None)
+    baseline = None if first is None else Metric(metric, first)
+    gain = None if first is None or value is None else Improvement.between(first, value)
+    if said.baseline != baseline:
+        yield f"its Baseline is {said.baseline}, and the baseline measured {baseline}"
+    if said.improvement != gain:
+        yield f"its Improvement is {said.improvement}, and the trials give {gain}"
+    if value is not None:
+        text = f"promote node {said.node}, {metric} {value:.6g}"
+        if said.subject != replace(said, subject=text).subject:
+            yield f"its subject says {said.subject!r}, and it is {text!r}"

@@ -1,0 +1,195 @@
+"""What a push to a shared lab may do; every reason against it, ref by ref and commit by commit.
+
+It is judged by the audit of the lab as it would be after the push, held to the claims of the
+commits that come, and by what only a push has: names of refs, rewriting, who pushes.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+from ....gitlab.hooks.push_view import PushView, Update
+from ....gitlab.lab.lab import Lab
+from ....gitlab.leases.lease import FOLDER as LEASES
+from ....gitlab.reader.values import EMPTY, Unsound
+from ....gitlab.store.refs import node_branch
+from ..claims import node_claims
+from ..context import AuditContext
+from ..node_history import (
+    Claims,
+    NodeHistory,
+    Nodes,
+    Promotion,
+    agent_fault,
+    read_record,
+    read_trunk,
+)
+from ..promotions import promotion_claims
+from .rights import Rights
+
+_LEASE = re.compile(rf"{re.escape(LEASES)}/(?:[0-9]{{6}}|[1-9][0-9]{{6,99}})")
+_LARGEST_LEASE = 4096
+
+
+def read_update(line: str) -> Update:
+    """One line that git gives the hook: `old new ref`, forty zeros for a ref that is not there."""
+    old, new, ref = line.split(" ", 2)
+    return Update(old if old.strip("0") else None, new if new.strip("0") else None, ref)
+
+
+def push_faults(lab: Lab, updates: tuple[Update, ...], rights: Rights) -> tuple[str, ...]:
+    """Every reason against a push, each with its ref and commit; none where it may pass."""
+    view = PushView(lab, updates)
+    wrong = tuple(
+        f"{update.ref} would hold no commit, but {update.new[:10]}"
+        for update in updates
+        if update.new and not update.ref.startswith(f"{LEASES}/") and not view.is_commit(update.new)
+    )
+    if wrong:
+        return wrong
+    push = Push(view, updates, rights)
+    return tuple(f"{update.ref} {why}" for update in updates for why in push.faults(update))
+
+
+class Push:
+    """A push under judgement. Whatever is asked of the lab is read when it is asked."""
+
+    def __init__(self, view: PushView, updates: tuple[Update, ...], rights: Rights) -> None:
+        self._view = view
+        self._updates = updates
+        self._rights = rights
+
+    @cached_property
+    def _context(self) -> AuditContext:
+        objects = self._view.objects
+        tips = {node: {node_branch(node): tip} for node, tip in self._view.node_tips.items()}
+        trunk = read_trunk(objects, self._view.trunk_tip, is_strict=True)
+        return AuditContext(objects, trunk, Nodes(objects, tips))
+
+    def faults(self, update: Update) -> Iterator[str]:
+        """Every reason against one update."""
+        kind, _, name = update.ref.removeprefix("refs/").partition("/")
+        trunk, folded = self._view.trunk, name.casefold()
+        if update.ref.startswith(f"{LEASES}/"):
+            yield from self._lease_faults(update)
+        elif kind not in ("heads", "tags"):
+            yield "is not pushed here: only branches, tags and leases are"
+        elif update.ref == f"refs/heads/{trunk}":
+            yield from self._trunk_faults(update)
+        elif update.ref.startswith("refs/heads/node/"):
+            yield from self._node_faults(update)
+        elif folded.split("/")[0] == "node" or folded == trunk.casefold():
+            # Plain git, or a file system that folds case, could take one for the other.
+            yield "is named like the trunk or a node's branch, and is neither"
+        elif not self._rights.people:
+            yield "is people's, and people push nothing here (airesearch.people is none)"
+        elif kind == "tags" and update.old is not None:
+            yield "is a tag that is there already, and tags stay as they are"
+        else:
+            yield from self._side_faults(update)
+
+    def _lease_faults(self, update: Update) -> Iterator[str]:
+        """A lease is set or taken away; it is no history."""
+        if not _LEASE.fullmatch(update.ref):
+            yield f"is no lease's name: those are {LEASES}/000042"
+        elif update.new and not 0 <= self._view.blob_size(update.new) <= _LARGEST_LEASE:
+            yield f"would hold no lease: that is a blob of at most {_LARGEST_LEASE} bytes"
+        if self._rights.agents is not None and not self._rights.agents:
+            yield f"is a worker's, and {self._rights.pusher} may push no agent's commits"
+
+    def _node_faults(self, update: Update) -> Iterator[str]:
+        """A node's branch grows, by true records of its own."""
+        name = update.ref.removeprefix("refs/heads/node/")
+        if not (name.isascii() and name.isdigit() and node_branch(int(name)) == f"node/{name}"):
+            yield "is no node's name: those are node/000042"
+        elif update.new is None:
+            yield "is deleted, and a node's branch stays"
+        elif (history := self._context.nodes.get(int(name))) is None:
+            for _, commit, what in self._context.nodes.faults[int(name)]:
+                yield f"{commit[:10]}: {what}"
+        else:
+            commits = [step.commit.id for step in history.steps]
+            grows = update.old in commits
+            if update.old is not None and not grows:
+                yield f"is rewritten: its new tip does not descend from {update.old[:10]}"
+            old = commits[: commits.index(update.old) + 1] if update.old and grows else ()
+            yield from _listed(self._node_claims(history, len(old)), update.new, old)
+
+    def _node_claims(self, history: NodeHistory, begun: int) -> Claims:
+        """What is false of a node of which `begun` commits are here, or cannot be known."""
+        context, tip = self._context, history.steps[-1].commit.id
+        for commit, record in history.steps[begun:]:
+            yield from ((commit.id, what) for what in self._rights.agent_faults(record.agent))
+        for parent in history.propose.parent_node:
+            if context.nodes.get(parent) is None:
+                yield tip, f"its Parent-Node {parent} is not here"
+        base = context.base(history.node)
+        if base is None:
+            yield tip, "it goes back to no baseline that grew from a commit of people on trunk"
+        elif why := context.rules_fault(base):
+            yield base, why
+        yield from node_claims(context, history)
+
+    def _trunk_faults(self, update: Update) -> Iterator[str]:
+        """The trunk takes people's commits, and promotions of what was kept."""
+        trunk = self._context.trunk
+        if update.new is None:
+            yield "is deleted, and the trunk stays"
+        elif update.old is not None and update.old not in trunk.line:
+            old = update.old[:10]
+            yield f"is rewritten: its new tip does not descend from {old} by first parent"
+        else:
+            line = list(trunk.line)
+            old_line = line[line.index(update.old) :] if update.old else []
+            promotions = {promotion.commit.id: promotion for promotion in trunk.all}
+            for oid in reversed(line[: len(line) - len(old_line)]):
+                claims = self._trunk_claims(oid, promotions.get(oid))
+                yield from _listed(claims, oid, ())
+            yield from self._side_faults(update)
+
+    def _trunk_claims(self, oid: str, promotion: Promotion | None) -> Claims:
+        context = self._context
+        yield from (fault for fault in context.trunk.faults if fault[0] == oid)
+        commit = context.objects.commit(oid)
+        if promotion is not None:
+            node = promotion.record.node
+            rights = self._rights.agent_faults(promotion.record.agent)
+            yield from ((oid, what) for what in rights)
+            if context.nodes.get(node) is None:
+                yield oid, f"node {node} is not here"
+            yield from promotion_claims(context, promotion)
+        else:
+            yield from ((oid, what) for what in self._rights.people_faults())
+            before = context.objects.commit(commit.parents[0]).tree if commit.parents else EMPTY
+            yield from ((oid, what) for what in context.objects.unsound(commit.tree, before))
+
+    def _side_faults(self, update: Update) -> Iterator[str]:
+        """New commits that stand on no node's branch and are no step of the trunk are a person's.
+
+        A node's own ancestors are not let off: what a person merged must be looked at even where a
+        node grew from it.
+        """
+        if update.new is None:
+            return
+        nodes = self._context.nodes
+        known = set(self._context.trunk.line)
+        for ref in (other.ref for other in self._updates if other.new is not None):
+            name = ref.removeprefix("refs/heads/node/")
+            history = nodes.get(int(name)) if name.isdecimal() else None
+            known.update(step.commit.id for step in (history.steps if history else ()))
+        for oid in self._view.unseen(update.new, known):
+            commit = self._context.objects.commit(oid)
+            record, fault = read_record(commit)
+            if record is not None:
+                what = f"it claims to be {record.agent}'s {record.action}"
+                fault = f"{what}, on no node's branch, nor on the trunk, {self._view.trunk}"
+            for why in filter(None, (fault or agent_fault(commit), *self._rights.people_faults())):
+                yield f"{oid[:10]}: {why}"
+
+
+def _listed(claims: Claims, tip: str, old: Sequence[str]) -> Iterator[str]:
+    """What is false of new commits, each named by ten digits; what is not sound, by the tip's."""
+    try:
+        yield from (f"{commit[:10]}: {what}" for commit, what in claims if commit not in old)
+    except Unsound as unsound:
+        yield f"{tip[:10]}: {unsound}"

@@ -1,0 +1,96 @@
+"""Objects read through libgit2, for hooks: `reader.values.Objects` says what each method gives."""
+
+import re
+from collections.abc import Iterator
+
+import pygit2
+from pygit2.enums import ObjectType
+
+from ..reader.trees import tree_id
+from ..reader.values import EMPTY, FOLDER, GITLINK, Commit, Entry, Unsound
+
+_MODES = (0o100644, 0o100755, 0o100664, 0o120000, FOLDER, GITLINK)
+_COMMIT = re.compile(
+    rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)author (.*>) -?\d+ [-+]\d+\n"
+    rb"committer .*> (-?\d+) [-+]\d+(?:\nencoding (.*))?(?:\n|\Z)"
+)
+_KINDS = {ObjectType.COMMIT: "commit", ObjectType.TREE: "tree", ObjectType.BLOB: "blob"}
+
+
+class LibgitObjects:
+    """The objects of a repository. That all are there, and hash to their names, git has seen to."""
+
+    def __init__(self, repo: pygit2.Repository) -> None:
+        self._odb = repo.odb
+        self._commits: dict[str, Commit] = {}
+        self._trees: dict[str, dict[str, Entry]] = {EMPTY: {}}
+
+    def commit(self, oid: str) -> Commit:
+        """A commit, read from its bytes: libgit2's own author and message are trimmed."""
+        if oid not in self._commits:
+            head, _, message = self._read(oid, ObjectType.COMMIT).partition(b"\n\n")
+            match = _COMMIT.match(head)
+            if match is None:
+                raise Unsound(f"commit {oid} does not parse")
+            tree, parents, author, time, encoding = match.groups()
+            self._commits[oid] = Commit(
+                oid,
+                tree.decode(),
+                tuple(parents.decode().split()[1::2]),
+                author.decode("utf-8", "surrogateescape"),
+                int(time),
+                message.decode("utf-8", "surrogateescape"),
+                (encoding or b"").decode("utf-8", "replace"),
+            )
+        return self._commits[oid]
+
+    def tree(self, oid: str) -> dict[str, Entry]:
+        """The entries of one tree object by name, in git's order."""
+        if oid not in self._trees:
+            data, entries, at = self._read(oid, ObjectType.TREE), {}, 0
+            try:
+                while at < len(data):
+                    space = data.index(b" ", at)
+                    zero = data.index(b"\0", space)
+                    name = data[space + 1 : zero].decode("utf-8", "surrogateescape")
+                    mode, at = int(data[at:space], 8), zero + 21
+                    entries[name] = Entry(mode, data[zero + 1 : at].hex())
+            except ValueError as error:
+                raise Unsound(f"tree {oid} does not parse") from error
+            self._trees[oid] = entries
+        return self._trees[oid]
+
+    def blob(self, oid: str) -> bytes:
+        """The content of a file."""
+        return self._read(oid, ObjectType.BLOB)
+
+    def unsound(self, tree: str, since: str) -> Iterator[str]:
+        """What is wrong with folders below `tree`; those also below `since` are not opened."""
+        folders = [] if tree == since else [(tree, since)]
+        while folders:
+            new, old = folders.pop()
+            try:
+                entries, before = self.tree(new), self.tree(old)
+            except Unsound as unsound:
+                yield str(unsound)
+                continue
+            if tree_id(entries) != new or not all(map(_is_sound, entries.items())):
+                yield f"tree {new} does not parse"
+            for name, entry in entries.items():
+                was = before.get(name)
+                if entry.mode == FOLDER and entry != was:
+                    folders.append((entry.oid, was.oid if was and was.mode == FOLDER else EMPTY))
+
+    def _read(self, oid: str, kind: ObjectType) -> bytes:
+        try:
+            found, data = self._odb.read(oid)
+        except (KeyError, ValueError, pygit2.GitError) as error:
+            raise Unsound(f"{_KINDS[kind]} {oid} is missing") from error
+        if found != kind:
+            raise Unsound(f"{oid} is no {_KINDS[kind]}")
+        return data
+
+
+def _is_sound(named: tuple[str, Entry]) -> bool:
+    name, entry = named
+    return name not in ("", ".", "..", ".git") and "/" not in name and entry.mode in _MODES
