@@ -4,9 +4,11 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from ...gitlab.desk.safe_open import Unfit, opened, opened_root, require_plain
 
 MOST_FILES = 10_000
 DEEPEST = 32
@@ -14,12 +16,7 @@ DEEPEST = 32
 _CHUNK = 1 << 20
 # Not blocking: opening a FIFO would wait for a writer that never comes.
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_KINDS = {
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class BadOutput(Exception):
@@ -42,24 +39,44 @@ def pass_outputs(outputs: tuple[str, ...], source: Path, target: Path, limit: in
     opened, so nothing can be exchanged in between.
     """
     left = _Allowance(limit, MOST_FILES)
-    root = os.open(source, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    with ExitStack() as held:
+        try:
+            root = held.enter_context(opened_root(source))
+        except OSError:
+            raise BadOutput("the candidate's folder is gone, or is no folder any more") from None
+        into = held.enter_context(opened_root(target))
         for output in outputs:
-            _pass(output.split("/"), "", root, target, left)
-    finally:
-        os.close(root)
+            _pass(output.split("/"), "", root, into, left)
 
 
-def _pass(parts: list[str], above: str, folder: int, target: Path, left: _Allowance) -> None:
-    """Copy what `parts` names below the open `folder`, whose own path is `above`."""
-    path = f"{above}{parts[0]}"
-    with _opened(parts[0], path, folder) as handle:
-        if len(parts) > 1:
-            if not stat.S_ISDIR(os.fstat(handle).st_mode):
-                raise BadOutput(f"{path} is not a folder")
-            _pass(parts[1:], f"{path}/", handle, target, left)
-        else:
-            _copy(path, handle, target, left)
+def read_regular(file: Path, limit: int) -> bytes:
+    """The bytes of a regular file of at most `limit`, no link followed. Raises BadOutput."""
+    with _opened(str(file), file.name, None) as handle:
+        return b"".join(_chunks(file.name, handle, _Allowance(limit, 1)))
+
+
+def _pass(parts: list[str], above: str, source: int, target: int, left: _Allowance) -> None:
+    """Copy what `parts` names below one open folder to another; `above` is their own path."""
+    name, *rest = parts
+    path = f"{above}{name}"
+    with _opened(name, path, source) as handle:
+        is_folder = stat.S_ISDIR(os.fstat(handle).st_mode)
+        if rest and not is_folder:
+            raise BadOutput(f"{path} is not a folder")
+        if not rest:
+            _count(path, left)
+        if not is_folder:
+            with os.fdopen(os.open(name, _CREATE, 0o666, dir_fd=target), "wb") as file:
+                for chunk in _chunks(path, handle, left):
+                    file.write(chunk)
+            return
+        # By handles all the way: the whole path may be longer than the system takes.
+        with suppress(FileExistsError):
+            os.mkdir(name, dir_fd=target)
+        with opened(target, name) as into:
+            inner = [rest] if rest else [[one] for one in sorted(_names(path, handle, left))]
+            for below in inner:
+                _pass(below, f"{path}/", handle, into, left)
 
 
 @contextmanager
@@ -67,36 +84,18 @@ def _opened(name: str, path: str, folder: int | None) -> Iterator[int]:
     try:
         handle = os.open(name, _OPEN, dir_fd=folder)
     except OSError as error:
-        raise BadOutput(_refusal(path, error)) from None
+        says = {
+            errno.ENOENT: f"the candidate did not write {path}",
+            errno.ENOTDIR: f"the candidate did not write {path}",
+            errno.ELOOP: f"{path} is not a regular file: it is a symlink",
+            errno.ENXIO: f"{path} is not a regular file: it is a socket",
+        }
+        refusal = says.get(error.errno or 0, f"{path} cannot be read: {error.strerror}")
+        raise BadOutput(refusal) from None
     try:
         yield handle
     finally:
         os.close(handle)
-
-
-def _refusal(path: str, error: OSError) -> str:
-    if error.errno in (errno.ENOENT, errno.ENOTDIR):
-        return f"the candidate did not write {path}"
-    if error.errno == errno.ELOOP:
-        return f"{path} is not a regular file: it is a symlink"
-    if error.errno == errno.ENXIO:
-        return f"{path} is not a regular file: it is a socket"
-    return f"{path} cannot be read: {error.strerror}"
-
-
-def _copy(path: str, handle: int, target: Path, left: _Allowance) -> None:
-    _count(path, left)
-    facts = os.fstat(handle)
-    if stat.S_ISDIR(facts.st_mode):
-        (target / path).mkdir(parents=True, exist_ok=True)
-        for name in sorted(_names(path, handle, left)):
-            _pass([name], f"{path}/", handle, target, left)
-    else:
-        require_regular(path, facts)
-        (target / path).parent.mkdir(parents=True, exist_ok=True)
-        with (target / path).open("xb") as file:
-            for chunk in _chunks(path, handle, left):
-                file.write(chunk)
 
 
 def _count(path: str, left: _Allowance) -> None:
@@ -118,17 +117,14 @@ def _names(path: str, handle: int, left: _Allowance) -> Iterator[str]:
             yield entry.name
 
 
-def require_regular(path: str, facts: os.stat_result) -> None:
-    """Raises BadOutput where an opened file is none, or has a second name."""
-    if not stat.S_ISREG(facts.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(facts.st_mode), "something else")
-        raise BadOutput(f"{path} is not a regular file: it is {kind}")
-    if facts.st_nlink != 1:
-        raise BadOutput(f"{path} is not a regular file alone: it is a hard link")
-
-
 def _chunks(path: str, handle: int, left: _Allowance) -> Iterator[bytes]:
-    size = os.fstat(handle).st_size
+    """The content of an open regular file, piece by piece: an output may be large."""
+    facts = os.fstat(handle)
+    try:
+        require_plain(facts, facts.st_size)
+    except Unfit as unfit:
+        raise BadOutput(f"{path} is not a regular file: it {unfit}") from None
+    size = facts.st_size
     if size > left.bytes:
         raise BadOutput(f"{path} has {size:,} bytes, more than the {left.bytes:,} still allowed")
     while chunk := os.read(handle, _CHUNK):
@@ -136,10 +132,3 @@ def _chunks(path: str, handle: int, left: _Allowance) -> Iterator[bytes]:
         if left.bytes < 0:
             raise BadOutput(f"{path} grew past the bytes still allowed while it was read")
         yield chunk
-
-
-def read_regular(file: Path, limit: int) -> bytes:
-    """The bytes of a regular file of at most `limit`, no link followed. Raises BadOutput."""
-    with _opened(str(file), file.name, None) as handle:
-        require_regular(file.name, os.fstat(handle))
-        return b"".join(_chunks(file.name, handle, _Allowance(limit, 1)))

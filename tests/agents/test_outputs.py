@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -129,11 +130,46 @@ def test_a_folder_above_an_output_may_be_no_link(made: Path) -> None:
         pass_outputs(("real/out",), made, made.parent, LIMIT)
 
 
+def test_a_folder_that_was_replaced_passes_nothing(made: Path) -> None:
+    (made / "out").write_text(SECRET)
+    made.rename(made.parent / "moved")
+    with pytest.raises(BadOutput, match="is gone"):
+        passed(made, "out")
+    made.symlink_to("moved")
+    with pytest.raises(BadOutput, match="no folder any more"):
+        pass_outputs(("out",), made, made.parent, LIMIT)
+
+
 def test_all_outputs_share_one_limit(made: Path) -> None:
     (made / "one").write_bytes(b"x" * 600)
     (made / "two").write_bytes(b"x" * 600)
     with pytest.raises(BadOutput, match="two has 600 bytes, more than the 400 still allowed"):
         passed(made, "one", "two")
+
+
+def test_a_path_longer_than_the_system_takes_passes_by_handles(made: Path) -> None:
+    def down(start: Path, make: bool) -> int:
+        handle = os.open(start, os.O_DIRECTORY)
+        for name in ("out", *["d" * 144] * 28):
+            if make:
+                os.mkdir(name, dir_fd=handle)
+            below = os.open(name, os.O_DIRECTORY, dir_fd=handle)
+            os.close(handle)
+            handle = below
+        return handle
+
+    target = made.parent / "target"
+    target.mkdir()
+    try:
+        handle = down(made, make=True)
+        os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=handle))
+        os.close(handle)
+        pass_outputs(("out",), made, target, LIMIT)
+        handle = down(target, make=False)
+        assert os.listdir(handle) == ["file"]
+        os.close(handle)
+    finally:
+        subprocess.run(["rm", "-rf", made, target], check=True)
 
 
 def test_a_metrics_file_is_read_as_warily(made: Path) -> None:
