@@ -8,16 +8,15 @@ from ..gitlab.lab.checkout import is_changed
 from ..gitlab.lab.lab import Lab
 from ..gitlab.store.refs import node_branch, pack_refs
 from ..gitlab.tree.search_tree import LabTree, load_tree
-from ..policies.access.guard import Policy
 from ..policies.task.task import FILE
-from .executors.local.process import sweep
-from .executors.trial_semaphore import Turnstile
+from .executors.local.process import reap_orphans
+from .executors.registry import make_executor
+from .executors.trial_semaphore import TrialSemaphore
 from .proposers.replies import tidy
 from .setup.preflight import ready_team
 from .setup.task_file import read_task
 from .setup.team_policies import read_permits
 from .snapshot import Snapshot
-from .trials.runner import Runner
 
 _LOOSE = 100
 """So many new node branches at least are packed by git at once.
@@ -34,12 +33,12 @@ class Campaign:
     """
 
     def __init__(
-        self, lab: Lab, variables: Mapping[str, str], places: Turnstile | None = None
+        self, lab: Lab, variables: Mapping[str, str], places: TrialSemaphore | None = None
     ) -> None:
         self.lab = lab
         self.places = places
         self._variables = variables
-        sweep(lab.home / "trials")
+        reap_orphans(lab.home / "trials")
         lab.fetch()
         lab.catch_up()
         self._tree: LabTree = load_tree(lab)
@@ -66,7 +65,7 @@ class Campaign:
 
     def get_ready(self) -> None:
         """Find out now what a first step would, so that forks of this process need not each."""
-        self.now.runner.prepare()
+        self.now.executor.prepare()
 
     def _snapshot(self) -> Snapshot:
         lab, tree = self.lab, self._tree
@@ -80,9 +79,8 @@ class Campaign:
             team=ready_team(lab, files, task, self._variables),
             permits=read_permits(lab, files, task),
             protocol=lab.protocol(files, task.protected_paths),
-            runner=Runner(lab, task, Policy("candidate"), self._variables),
+            executor=make_executor(lab, task, self._variables, self.places),
             variables=self._variables,
-            places=self.places,
         )
 
 

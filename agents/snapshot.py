@@ -13,9 +13,8 @@ from ..policies.promotion.decide import Standard, standard_of
 from ..policies.promotion.noise import noise_floor
 from ..policies.promotion.replication import seed_of
 from ..policies.task.task import Task
-from .executors.trial_semaphore import Turnstile
+from .executors.base import Executor
 from .proposers.registry import Agent
-from .trials.runner import Runner
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,9 @@ class Snapshot:
     """What each agent of the team may do, by its name."""
     protocol: Oid
     """The tree of the protected paths."""
-    runner: Runner
+    executor: Executor
     variables: Mapping[str, str]
     """The user's environment."""
-    places: Turnstile | None
-    """What trials go through where several workers of one command share it."""
 
     def agent_for(self, node: int) -> Agent:
         """The agents take turns by node."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from airesearch.agents.executors.local.process import Limits, run
-from airesearch.agents.executors.local.sandbox import Kind, Room, landlock, tools_for, wrap
+from airesearch.agents.executors.local.sandbox import Kind, SandboxSpec, landlock, tools_for, wrap
 from airesearch.agents.executors.local.sandbox.bubblewrap import fault
 
 RUNS, QUICK_RUNS = 200, 40
@@ -40,9 +40,9 @@ def once(kind: Kind, folder: Path) -> tuple[float, float]:
     start, used = time.perf_counter(), cpu()
     program = shutil.which("true") or "/bin/true"
     tools = tools_for(program, os.defpath)
-    room = Room(folder, Path("/candidate"), writable=True, memory=1 << 30, tools=tools)
+    spec = SandboxSpec(folder, Path("/candidate"), writable=True, memory=1 << 30, tools=tools)
     env = {"PATH": os.defpath}
-    ran = run(wrap(kind, room, [program]), folder=folder, env=env, limits=LIMITS)
+    ran = run(wrap(kind, spec, [program]), folder=folder, env=env, limits=LIMITS)
     assert ran.code == 0, ran
     return 1000 * (time.perf_counter() - start), 1000 * (cpu() - used)
 

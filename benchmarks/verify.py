@@ -19,12 +19,13 @@ from typing import Any
 
 from airesearch.agents.audit.audit import verify
 from airesearch.agents.campaign import Campaign
+from airesearch.agents.executors.base import Handle
 from airesearch.agents.setup.create_lab import create_lab
 from airesearch.agents.step.judge import judge_and_promote
 from airesearch.agents.step.measure import measure
 from airesearch.agents.step.propose import propose_baseline
 from airesearch.agents.trials.outcome import Outcome
-from airesearch.agents.trials.runner import Job
+from airesearch.agents.trials.job import Job
 from airesearch.gitlab.reader.repository import Repository
 from airesearch.gitlab.record.facts import Metric, Operator, Status
 from airesearch.gitlab.record.records import Propose
@@ -46,13 +47,16 @@ PROMOTED = 50
 
 
 class Untried:
-    """A runner that runs nothing: node N takes 1000 seconds less the promotions before it."""
+    """An executor that runs nothing: node N takes 1000 seconds less the promotions before it."""
 
-    executor, sandbox, evaluator = "local", "none", "self-reported"
+    name, sandbox, evaluator = "local", "none", "self-reported"
     environment = b"{}\n"
 
-    def run(self, job: Job) -> Outcome:
-        node = int(job.label.partition(".")[0])
+    def submit(self, job: Job) -> Handle:
+        return Handle(self.name, job.label)
+
+    def wait(self, handle: Handle) -> Outcome:
+        node = int(handle.id.partition(".")[0])
         seconds = 1000.0 - node / PROMOTED if node % PROMOTED == 0 else 1000.0
         return Outcome(Status.OK, metrics=(Metric("train_seconds", seconds),), duration=seconds,
                        log=f"node {node}\n".encode())  # fmt: skip
@@ -73,7 +77,7 @@ def make_lab(folder: Path, nodes: int) -> None:
     who = ["-c", "user.name=bench", "-c", "user.email=bench@example.org"]
     subprocess.run([*git, *who, "commit", "-qm", "Start"], check=True)
     campaign = Campaign(create_lab(folder, None, os.environ), os.environ)
-    campaign.now = replace(campaign.now, runner=Untried())  # type: ignore[arg-type]
+    campaign.now = replace(campaign.now, executor=Untried())  # type: ignore[arg-type]
     root = finish(campaign, propose_baseline(campaign.now, campaign.now.tree.next_id))
     for number in range(1, nodes):
         finish(campaign, grow(campaign, root, number))

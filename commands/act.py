@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from ..agents.campaign import Campaign
-from ..agents.executors.trial_semaphore import Turnstile
+from ..agents.executors.trial_semaphore import TrialSemaphore
 from ..agents.loop import Step, run, step
 from ..agents.setup.create_lab import create_example_lab, create_lab
 from ..agents.setup.template import Settings
@@ -198,7 +198,7 @@ def run_command(
       airesearch run --trials 20
       airesearch run --hours 8 --jobs 4
     """
-    campaign = _open_campaign(folder, publish, Turnstile(jobs) if jobs > 1 else None)
+    campaign = _open_campaign(folder, publish, TrialSemaphore(jobs) if jobs > 1 else None)
     told: Iterable[StepView]
     if jobs == 1:
         told = (view_step(campaign, done) for done in run(campaign, trials, hours))
@@ -242,7 +242,7 @@ def replicate_command(folder: Path, node: int, trials: int, as_json: bool) -> No
     warn(campaign.lab.notices.take())
 
 
-def _open_campaign(folder: Path, publish: bool, places: Turnstile | None = None) -> Campaign:
+def _open_campaign(folder: Path, publish: bool, places: TrialSemaphore | None = None) -> Campaign:
     return Campaign(open_lab(folder, publish=publish), dict(os.environ), places)
 
 

@@ -16,12 +16,12 @@ from ...policies.access.guard import runner_policy
 from ...policies.promotion.replication import may_follow, seed_of
 from ...policies.task.task import BUILT_IN, MIB, Task
 from ..executors.local.sandbox.choice import Kind
+from ..executors.registry import EXECUTORS
 from ..trials.program_id import unlike
 from ..trials.score import BadScore, require
 from .context import NO_ANSWERS, AuditContext
 from .node_history import Claims, NodeHistory
 
-_EXECUTORS = ("local",)
 _TWIN = re.compile(
     r"same (?P<what>candidate|program) as node (?P<node>\d+)"
     r"(?: \(formatting and comments aside\))?, which was (?P<status>\w+)"
@@ -148,7 +148,7 @@ def _task_faults(history: NodeHistory, said: Measure, task: Task) -> Iterator[st
     if said.evaluator != evaluator:
         yield f"its Evaluator is {said.evaluator}, and the task's is {evaluator}"
     sandboxes = get_args(Kind) if task.sandbox == "auto" else ["none"]
-    if said.executor not in _EXECUTORS or said.sandbox not in sandboxes:
+    if said.executor not in EXECUTORS or said.sandbox not in sandboxes:
         yield f"no trial of this task runs by {said.executor} in {said.sandbox}"
     if said.status not in (Status.OK, Status.GATE):
         return

@@ -79,7 +79,10 @@ def is_in_lab(program: str) -> bool:
 @cache
 def describe(program: str | None) -> bytes:
     """The machine and, where `program` is a Python, its version and packages, as JSON."""
-    python = _probe(program) if program and "python" in Path(program).name else {}
+    python: dict[str, object] = {}
+    if program and "python" in Path(program).name:
+        answer = answer_of(isolated.python("-c", _PROBE, program=program))
+        python = json.loads(answer) if answer else {}
     facts = {
         "program": program,
         "platform": platform.platform(),
@@ -91,11 +94,6 @@ def describe(program: str | None) -> bytes:
         **python,
     }
     return json.dumps(facts, indent=1, sort_keys=True).encode() + b"\n"
-
-
-def _probe(python: str) -> dict[str, object]:
-    answer = answer_of(isolated.python("-c", _PROBE, program=python))
-    return dict(json.loads(answer)) if answer else {}
 
 
 def gpus() -> list[str]:

@@ -63,7 +63,7 @@ class Slots:
                 if self._lock(gate, _GATE, shared=True):
                     for index, name in enumerate(self._names):
                         if self._lock(held, name):
-                            return self._slot(index)
+                            return Slot(index, self.gpus[index] if self.gpus else None)
         raise NoSlot("no slot came free in time")
 
     def _take_all(self, held: ExitStack, until: float) -> Slot:
@@ -78,7 +78,7 @@ class Slots:
             there = {path.name for path in self._home.glob("*-*")}
             for name in sorted({*self._names, *there}):
                 self._wait_for(held, name, until)
-        return self._slot(0)
+        return Slot(0, self.gpus[0] if self.gpus else None)
 
     def _wait_for(self, held: ExitStack, name: str, until: float) -> None:
         if not any(self._lock(held, name) for _ in _tries(until)):
@@ -112,9 +112,6 @@ class Slots:
         if self.gpus:
             return [f"gpu-{_file_name(gpu)}" for gpu in self.gpus]
         return [f"slot-{index}" for index in range(self.count)]
-
-    def _slot(self, index: int) -> Slot:
-        return Slot(index, self.gpus[index] if self.gpus else None)
 
 
 def _file_name(name: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from .local.process import listening
 
 
-class Turnstile:
+class TrialSemaphore:
     """A pipe that holds a byte for each that may pass: to wait at it costs nothing.
 
     Who is killed inside takes the byte along.

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from ...gitlab.record.facts import Metric, Trial
 from ...gitlab.tree.search_tree import Node
-from ...policies.access.guard import Policy
 from ...policies.task.task import Objective
+from ..executors.attach import forget, run_trial
+from ..executors.registry import make_executor
 from ..snapshot import Snapshot as Campaign
-from ..trials.runner import Runner
 from .measure import job_of
 
 _OFF_THE_LIST = 0
@@ -32,9 +32,11 @@ def look(campaign: Campaign, node: Node) -> Metric | None:
         objective=Objective(task.holdout.metric, task.objective.goal),
         constraints=(),
     )
-    runner = Runner(campaign.lab, sealed, Policy("candidate"), campaign.variables)
+    executor = make_executor(campaign.lab, sealed, campaign.variables)
     seed = campaign.seed(_OFF_THE_LIST)
-    outcome = runner.run(job_of(campaign, node, Trial(node.id, _OFF_THE_LIST), seed))
+    job = job_of(campaign, node, Trial(node.id, _OFF_THE_LIST), seed)
+    outcome = run_trial(executor, campaign.lab.home, job)
+    forget(campaign.lab.home, job.label)
     found = next((m for m in outcome.metrics if m.name == task.holdout.metric), None)
     if found is None:
         campaign.notice(f"the holdout failed on node {node.id}: {outcome.reason}")

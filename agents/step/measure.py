@@ -4,8 +4,6 @@ import json
 import shutil
 import sys
 import warnings
-from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 from ...gitlab.events import emit
@@ -17,13 +15,12 @@ from ...gitlab.store.refs import node_branch
 from ...gitlab.store.trees import edit, read
 from ...gitlab.tree.search_tree import Node, SearchTree
 from ...policies.access.guard import runner_policy
-from ..executors.capacity import slots_for
+from ..executors.attach import forget, run_trial
 from ..executors.environment import find_command
-from ..executors.local.process import listening
 from ..snapshot import Snapshot as Campaign
 from ..trials.outcome import Outcome
 from ..trials.program_id import same_program
-from ..trials.runner import Job
+from ..trials.job import Job
 
 _NOT_ANSWERS = (Status.CANCELLED, Status.LOST, Status.DENIED, Status.DUPLICATE)
 _LINE_COUNTS = {"code_lines", "diff_lines"}
@@ -36,10 +33,10 @@ def measure(campaign: Campaign, node: Node, replicate: int) -> Node:
     seed = campaign.seed(trial.replicate)
     purpose = "estimate" if node.parents and node.verdict is Verdict.KEEP else "measure"
     emit(f"{purpose}: before the trial", node.id)
-    outcome = _without_running(campaign, node, seed) or _run(
-        campaign, job_of(campaign, node, trial, seed)
+    outcome = _without_running(campaign, node, seed) or run_trial(
+        campaign.executor, campaign.lab.home, job_of(campaign, node, trial, seed)
     )
-    environment = campaign.lab.blob(campaign.runner.environment)
+    environment = campaign.lab.blob(campaign.executor.environment)
     record = _record(campaign, node, trial, seed, outcome, str(environment.oid))
     tree = edit(
         campaign.lab.repo,
@@ -52,21 +49,9 @@ def measure(campaign: Campaign, node: Node, replicate: int) -> Node:
     )
     check = runner_policy().check
     tip = campaign.lab.commit(node_branch(node.id), record, tree, [node.tip], check=check)
+    forget(campaign.lab.home, str(trial))
     emit(f"{purpose}: after the trial", node.id)
     return node.after(tip, record)
-
-
-def _run(campaign: Campaign, job: Job) -> Outcome:
-    """The trial, once it is its turn and this machine has room for it."""
-    slots = slots_for(campaign.lab, campaign.task)
-    with ExitStack() as held:
-        if campaign.places is not None:
-            held.enter_context(campaign.places.passed())
-        if slots is None:
-            return campaign.runner.run(job)
-        with listening():
-            slot = held.enter_context(slots.take(alone=campaign.task.is_timing))
-        return campaign.runner.run(replace(job, gpu=slot.gpu))
 
 
 def job_of(campaign: Campaign, node: Node, trial: Trial, seed: int) -> Job:
@@ -200,9 +185,9 @@ def _record(
         duration=round(outcome.duration, 6),
         peak_memory=outcome.peak_memory,
         output_bytes=outcome.output_bytes,
-        executor=campaign.runner.executor,
-        sandbox=campaign.runner.sandbox,
-        evaluator=campaign.runner.evaluator,
+        executor=campaign.executor.name,
+        sandbox=campaign.executor.sandbox,
+        evaluator=campaign.executor.evaluator,
         environment=environment,
     )
 

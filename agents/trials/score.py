@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ...gitlab.record.facts import METRIC_NAME, Metric, Status
-from ...policies.task.task import Constraint, Task
+from ...policies.task.task import MIB, Constraint, Task
+from .outcome import Outcome
 from .outputs import BadOutput, read_regular
 
 _LARGEST_METRICS_FILE = 1 << 20
@@ -56,6 +57,17 @@ def read_printed(pattern: str, log: bytes, metric: str) -> dict[str, float]:
         return {metric: _number(metric, float(last))}
     except ValueError:
         raise BadScore(Status.METRIC, f"{metric} was printed as {last!r}, not a number") from None
+
+
+def measured_here(task: Task, outcome: Outcome, diff_lines: int) -> dict[str, float]:
+    """The built-in metrics the task speaks of, but for `code_lines`."""
+    values = {
+        "train_seconds": outcome.duration,
+        "peak_memory_mb": outcome.peak_memory / MIB,
+        "output_mb": outcome.output_bytes / MIB,
+        "diff_lines": float(diff_lines),
+    }
+    return {name: value for name, value in values.items() if name in task.metrics}
 
 
 def ordered(task: Task, values: Mapping[str, float]) -> tuple[Metric, ...]:

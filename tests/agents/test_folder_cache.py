@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airesearch.agents.executors.local.folder_cache import LARGE, Laid, Pool
-from airesearch.agents.executors.local.process import Limits, run, sweep
+from airesearch.agents.executors.local.folder_cache import LARGE, ExportedTree, FolderCache
+from airesearch.agents.executors.local.process import Limits, reap_orphans, run
 from airesearch.agents.executors.local.sandbox import choose
 from airesearch.gitlab.lab.lab import open_repository
 from airesearch.gitlab.store.trees import (
@@ -176,21 +176,24 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> Trees:
 
 
 @pytest.fixture(scope="module")
-def pool(trees: Trees, tmp_path_factory: pytest.TempPathFactory) -> Pool:
-    found = Pool(trees.repo, tmp_path_factory.mktemp("trials"), is_sealed=True)
-    if found.lay_out("candidate", trees.one, kept, Path("/nowhere")).known is None:
+def pool(trees: Trees, tmp_path_factory: pytest.TempPathFactory) -> FolderCache:
+    found = FolderCache(trees.repo, tmp_path_factory.mktemp("trials"), is_sealed=True)
+    if found.export("candidate", trees.one, kept, Path("/nowhere")).snapshot is None:
         pytest.skip("this file system does not tell of every change")
     return found
 
 
-def lent(pool: Pool, tree: Oid) -> Laid:
-    return pool.lay_out("candidate", tree, kept, Path("/nowhere"))
+def lent(pool: FolderCache, tree: Oid) -> ExportedTree:
+    return pool.export("candidate", tree, kept, Path("/nowhere"))
 
 
-def act(laid: Laid, program: str) -> None:
+def act(pool: FolderCache, laid: ExportedTree, program: str) -> None:
     """Run a candidate's program in the folder it was lent."""
     argv = [sys.executable, "-IS", "-c", PRELUDE + program]
-    ran = run(argv, folder=laid.folder, env={"PATH": os.defpath}, limits=LIMITS, known=laid.known)
+    ran = run(
+        argv, folder=laid.folder, env={"PATH": os.defpath}, limits=LIMITS, before=laid.snapshot
+    )
+    pool.give_back("candidate", ran.left)
     unsupported = b"Errno 95" in ran.log or b"Inappropriate ioctl" in ran.log
     if unsupported:
         pytest.skip("not on this file system")
@@ -198,25 +201,28 @@ def act(laid: Laid, program: str) -> None:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_the_next_trial_finds_a_new_folder_s_content(trees: Trees, pool: Pool, attack: str) -> None:
+def test_the_next_trial_finds_a_new_folder_s_content(
+    trees: Trees, pool: FolderCache, attack: str
+) -> None:
     for tree in (trees.one, trees.one, trees.other):
         laid = lent(pool, trees.one)
         assert holds(laid.folder) == trees.expected[trees.one]
-        act(laid, ATTACKS[attack])
+        act(pool, laid, ATTACKS[attack])
         assert holds(lent(pool, tree).folder) == trees.expected[tree]
 
 
-def test_only_what_changed_is_written(trees: Trees, pool: Pool) -> None:
+def test_only_what_changed_is_written(trees: Trees, pool: FolderCache) -> None:
     laid = lent(pool, trees.one)
     untouched = (laid.folder / "data/05/05").stat().st_ino
-    act(laid, "open('a/one','w').write('9'); open('out.npy','w'); os.mkdir('a/__pycache__')")
+    act(pool, laid, "open('a/one','w').write('9'); open('out.npy','w'); os.mkdir('a/__pycache__')")
     again = lent(pool, trees.other)
-    assert again.folder == laid.folder
     assert (again.folder / "data/05/05").stat().st_ino == untouched
     assert (again.folder / "a/one").read_text() == "1\n"
 
 
-def test_a_run_that_tells_nothing_of_its_end_costs_the_folder(trees: Trees, pool: Pool) -> None:
+def test_a_run_that_tells_nothing_of_its_end_costs_the_folder(
+    trees: Trees, pool: FolderCache
+) -> None:
     laid = lent(pool, trees.one)
     (laid.folder / "a/one").write_text("by nobody that was waited for")
     again = lent(pool, trees.one)
@@ -227,23 +233,23 @@ def test_a_run_that_tells_nothing_of_its_end_costs_the_folder(trees: Trees, pool
 
 @pytest.mark.parametrize("above", [0, 1, 2], ids=["the folder", "the pool", "all"])
 def test_what_was_deleted_is_laid_out_anew(tmp_path: Path, trees: Trees, above: int) -> None:
-    pool = Pool(trees.repo, tmp_path / "trials", is_sealed=True)
+    pool = FolderCache(trees.repo, tmp_path / "trials", is_sealed=True)
     laid = lent(pool, trees.one)
-    act(laid, "")
+    act(pool, laid, "")
     shutil.rmtree([laid.folder, *laid.folder.parents][above])
     again = lent(pool, trees.one)
     assert holds(again.folder) == trees.expected[trees.one]
-    sweep(tmp_path / "trials")
+    reap_orphans(tmp_path / "trials")
     assert again.folder.is_dir()
 
 
 def test_a_tree_that_gc_took_costs_the_folder(tmp_path: Path, trees: Trees) -> None:
-    pool = Pool(trees.repo, tmp_path, is_sealed=True)
+    pool = FolderCache(trees.repo, tmp_path, is_sealed=True)
     tree = edit(trees.repo, trees.one, {"only-here": b"x"})
-    act(lent(pool, tree), "")
+    act(pool, lent(pool, tree), "")
     name = str(tree)
     (Path(trees.repo.path) / "objects" / name[:2] / name[2:]).unlink()
-    pool._repo = pool._kept["candidate"]._repo = open_repository(Path(trees.repo.workdir))
+    pool._repo = open_repository(Path(trees.repo.workdir))
     assert holds(lent(pool, trees.one).folder) == trees.expected[trees.one]
 
 
@@ -251,11 +257,11 @@ def test_small_trees_and_those_without_a_sandbox_get_a_new_folder(
     tmp_path: Path, trees: Trees
 ) -> None:
     small = edit(trees.repo, EMPTY, {"a": b"1"})
-    sealed = Pool(trees.repo, tmp_path / "trials", is_sealed=True)
-    assert sealed.lay_out("candidate", small, kept, tmp_path / "1") == Laid(tmp_path / "1")
+    sealed = FolderCache(trees.repo, tmp_path / "trials", is_sealed=True)
+    assert sealed.export("candidate", small, kept, tmp_path / "1") == ExportedTree(tmp_path / "1")
     assert not (tmp_path / "trials").exists()
-    bare = Pool(trees.repo, tmp_path / "trials", is_sealed=False)
-    assert bare.lay_out("candidate", trees.one, kept, tmp_path / "2") == Laid(tmp_path / "2")
+    bare = FolderCache(trees.repo, tmp_path / "trials", is_sealed=False)
+    assert bare.export("candidate", trees.one, kept, tmp_path / "2") == ExportedTree(tmp_path / "2")
     assert holds(tmp_path / "2") == trees.expected[trees.one]
 
 
@@ -264,12 +270,12 @@ def test_a_file_system_that_keeps_changes_to_itself_gets_no_folder(trees: Trees)
     if not os.access(memory, os.W_OK):
         pytest.skip("no memory file system")
     place = memory / f"pool-test-{os.getpid()}"
-    pool = Pool(trees.repo, place / "trials", is_sealed=True)
-    laid = pool.lay_out("candidate", trees.one, kept, place / "fresh")
+    pool = FolderCache(trees.repo, place / "trials", is_sealed=True)
+    laid = pool.export("candidate", trees.one, kept, place / "fresh")
     try:
-        told = laid.known is not None
+        told = laid.snapshot is not None
         if told:  # a kernel whose memory files tell as well
-            act(laid, ATTACKS["a mapping, same times"])
+            act(pool, laid, ATTACKS["a mapping, same times"])
             assert holds(lent(pool, trees.one).folder) == trees.expected[trees.one]
         else:
             assert laid.folder == place / "fresh"
@@ -279,10 +285,10 @@ def test_a_file_system_that_keeps_changes_to_itself_gets_no_folder(trees: Trees)
 
 
 def test_it_goes_with_its_worker(tmp_path: Path, trees: Trees) -> None:
-    first, second = (Pool(trees.repo, tmp_path, is_sealed=True) for _ in range(2))
+    first, second = (FolderCache(trees.repo, tmp_path, is_sealed=True) for _ in range(2))
     folders = [lent(pool, trees.one).folder for pool in (first, second)]
     assert folders[0] != folders[1]
-    sweep(tmp_path)
+    reap_orphans(tmp_path)
     assert all(folder.is_dir() for folder in folders)
     del first
     assert [folder.is_dir() for folder in folders] == [False, True]
@@ -293,18 +299,19 @@ def test_it_goes_with_its_worker(tmp_path: Path, trees: Trees) -> None:
 WORKER = """
 import sys
 from pathlib import Path
-from airesearch.agents.executors.local.folder_cache import Pool
-from airesearch.agents.process import Limits, run
+from airesearch.agents.executors.local.folder_cache import FolderCache
+from airesearch.agents.executors.local.process import Limits, run
 from airesearch.gitlab.lab.lab import open_repository
 repo, trials, *trees = sys.argv[1:]
-pool = Pool(open_repository(Path(repo)), Path(trials), is_sealed=True)
+pool = FolderCache(open_repository(Path(repo)), Path(trials), is_sealed=True)
 print("up", flush=True)
 while True:
     for tree in trees:
-        laid = pool.lay_out("candidate", tree_of(tree), lambda _: True, Path("/nowhere"))
+        laid = pool.export("candidate", tree_of(tree), lambda _: True, Path("/nowhere"))
         print("laid", flush=True)
-        run(["sleep", "0.05"], folder=laid.folder, env={"PATH": "/usr/bin:/bin"},
-            limits=Limits(9, 1 << 30, 1 << 30), known=laid.known)
+        ran = run(["sleep", "0.05"], folder=laid.folder, env={"PATH": "/usr/bin:/bin"},
+            limits=Limits(9, 1 << 30, 1 << 30), before=laid.snapshot)
+        pool.give_back("candidate", ran.left)
 """
 
 
@@ -316,11 +323,11 @@ def test_a_killed_worker_s_folder_is_swept(tmp_path: Path, trees: Trees, wait: f
         assert worker.stdout is not None
         worker.stdout.readline()
         time.sleep(wait)
-        sweep(tmp_path)
+        reap_orphans(tmp_path)
         worker.send_signal(signal.SIGKILL)
     for left in tmp_path.iterdir():  # one that had no name yet is swept once it is a minute old
         os.utime(left, (0, 0))
-    sweep(tmp_path)
+    reap_orphans(tmp_path)
     assert not list(tmp_path.iterdir())
 
 

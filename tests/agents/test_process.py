@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from airesearch.agents.executors.local.process import CannotStart, Limits, Ran, run
+from airesearch.agents.executors.local.process import CannotStart, Limits, ProcessResult, run
 from airesearch.agents.executors.local.process.capture import HEAD, TAIL, Capture
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,11 +24,11 @@ def _no_child_remains() -> Iterator[None]:
     assert psutil.Process().children() == []
 
 
-def sh(folder: Path, script: str, limits: Limits = ROOMY) -> Ran:
+def sh(folder: Path, script: str, limits: Limits = ROOMY) -> ProcessResult:
     return run(["sh", "-c", script], folder=folder, env=dict(os.environ), limits=limits)
 
 
-def python(folder: Path, script: str, limits: Limits = ROOMY) -> Ran:
+def python(folder: Path, script: str, limits: Limits = ROOMY) -> ProcessResult:
     argv = [sys.executable, "-ISc", script]
     return run(argv, folder=folder, env=dict(os.environ), limits=limits)
 

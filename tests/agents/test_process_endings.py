@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from airesearch.agents.executors.local.process import Limits, Ran, proctable, reaper, run
+from airesearch.agents.executors.local.process import Limits, ProcessResult, proctable, reaper, run
 from airesearch.agents.executors.local.process.reaper import CannotEnd
 
 MB = 2**20
@@ -57,7 +57,7 @@ def recorded(folder: Path) -> list[int]:
     return [pid for pid in pids if pid in running]
 
 
-def start(folder: Path, script: str, seconds: float = 30) -> Ran:
+def start(folder: Path, script: str, seconds: float = 30) -> ProcessResult:
     limits = Limits(seconds=seconds, memory=1024 * MB, output=16 * MB)
     argv = [sys.executable, "-ISc", LIB + script]
     return run(argv, folder=folder, env=dict(os.environ), limits=limits)

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
-from airesearch.agents.executors.local.process import Limits, Ran, folder_growth, run
+from airesearch.agents.executors.base import MachineFailure
+from airesearch.agents.executors.local.process import Limits, ProcessResult, folder_growth, run
 from airesearch.agents.executors.local.process.limits import over
 
 MB = 2**20
@@ -21,14 +22,16 @@ def _no_child_remains() -> Iterator[None]:
     assert psutil.Process().children() == []
 
 
-def bounded(folder: Path, *argv: str, seconds: float = 30, memory: int = 1024, mb: int = 16) -> Ran:
+def bounded(
+    folder: Path, *argv: str, seconds: float = 30, memory: int = 1024, mb: int = 16
+) -> ProcessResult:
     limits = Limits(seconds=seconds, memory=memory * MB, output=mb * MB)
     ran = run(argv, folder=folder, env=dict(os.environ), limits=limits)
     assert (ran.code is None) == bool(ran.stopped) == bool(ran.reason)
     return ran
 
 
-def python(folder: Path, script: str, **limits: int) -> Ran:
+def python(folder: Path, script: str, **limits: int) -> ProcessResult:
     return bounded(folder, sys.executable, "-ISc", script, **limits)
 
 
@@ -76,7 +79,7 @@ def test_what_runs_on_a_full_disk_says_nothing(
 ) -> None:
     facts = {"f_frsize": 4096, "f_bavail": 10**6, "f_files": 10**6, "f_favail": 10**6, **full}
     monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(**facts))
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(MachineFailure, match="no space left"):
         python(tmp_path, script)
 
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from airesearch.agents.executors.local.process import Limits, Ran, run
+from airesearch.agents.executors.local.process import Limits, ProcessResult, run
+from airesearch.agents.executors.local.process_outcome import exit_of
 from airesearch.agents.executors.local.sandbox import (
     Kind,
-    Room,
+    SandboxSpec,
     Tools,
     choose,
     landlock,
@@ -25,7 +26,6 @@ from airesearch.agents.executors.local.sandbox import (
     wrap,
 )
 from airesearch.agents.executors.local.sandbox.bubblewrap import fault
-from airesearch.agents.trials.outcome import exit_of
 
 MB = 2**20
 ROOMY = Limits(seconds=30, memory=600 * MB, output=64 * MB)
@@ -52,49 +52,49 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 @pytest.fixture
-def room(tmp_path: Path) -> Iterator[Room]:
-    """A candidate's room, beside a file it must not see."""
+def spec(tmp_path: Path) -> Iterator[SandboxSpec]:
+    """A candidate's spec, beside a file it must not see."""
     (tmp_path / "secret").write_text("sealed")
     folder = tmp_path / "trial"
     folder.mkdir()
     tools = tools_for(sys.executable, os.environ["PATH"])
-    yield Room(folder, Path("/candidate"), writable=True, memory=600 * MB, tools=tools)
+    yield SandboxSpec(folder, Path("/candidate"), writable=True, memory=600 * MB, tools=tools)
     assert psutil.Process().children() == []
 
 
-def python(kind: Kind, room: Room, script: str, limits: Limits = ROOMY) -> Ran:
-    argv = [room.tools.program, "-c", TRIED + script]
-    env = {"PATH": os.environ["PATH"], "TMPDIR": str(room.scratch or room.folder)}
+def python(kind: Kind, spec: SandboxSpec, script: str, limits: Limits = ROOMY) -> ProcessResult:
+    argv = [spec.tools.program, "-c", TRIED + script]
+    env = {"PATH": os.environ["PATH"], "TMPDIR": str(spec.scratch or spec.folder)}
     if kind == "bwrap":
         env["TMPDIR"] = "/tmp"
-    return run(wrap(kind, room, argv), folder=room.folder, env=env, limits=limits)
+    return run(wrap(kind, spec, argv), folder=spec.folder, env=env, limits=limits)
 
 
-def said(kind: Kind, room: Room, script: str) -> list[str]:
-    ran = python(kind, room, script)
+def said(kind: Kind, spec: SandboxSpec, script: str) -> list[str]:
+    ran = python(kind, spec, script)
     assert ran.code == 0, ran
     return ran.log.decode().splitlines()
 
 
-def test_it_works_in_its_folder_and_its_python_is_whole(kind: Kind, room: Room) -> None:
+def test_it_works_in_its_folder_and_its_python_is_whole(kind: Kind, spec: SandboxSpec) -> None:
     script = (
         "import numpy, sqlite3, ssl, subprocess, tempfile, multiprocessing, os\n"
         "open('out', 'w').write('done'); os.rename('out', 'new')\n"
         "tempfile.TemporaryFile().write(b'x')\n"
         "print(sys.prefix, subprocess.check_output(['sh', '-c', 'echo shell']))"
     )
-    assert said(kind, room, script) == [f"{sys.prefix} b'shell\\n'"]
-    assert (room.folder / "new").read_text() == "done"
+    assert said(kind, spec, script) == [f"{sys.prefix} b'shell\\n'"]
+    assert (spec.folder / "new").read_text() == "done"
 
 
-def test_what_is_outside_can_be_neither_read_nor_written(kind: Kind, room: Room) -> None:
-    secret, beside = room.folder.parent / "secret", room.folder.parent / "planted"
+def test_what_is_outside_can_be_neither_read_nor_written(kind: Kind, spec: SandboxSpec) -> None:
+    secret, beside = spec.folder.parent / "secret", spec.folder.parent / "planted"
     script = (
         f"for place in [{str(secret)!r}, '/etc/shadow', '/root/.bashrc', "
         f"'/proc/{os.getpid()}/environ', '/proc/{os.getpid()}/root/etc/passwd']:\n"
         "    print(tried(lambda: open(place).read()))\n"
     )
-    assert all(answer.endswith("Error") for answer in said(kind, room, script))
+    assert all(answer.endswith("Error") for answer in said(kind, spec, script))
     script = (
         "import os\n"
         f"for place in [{str(beside)!r}, '/usr/planted', '/etc/planted', '/planted', "
@@ -103,17 +103,17 @@ def test_what_is_outside_can_be_neither_read_nor_written(kind: Kind, room: Room)
         f"print(tried(lambda: os.link({str(secret)!r}, 'link')))\n"
         f"print(tried(lambda: os.rename({str(secret)!r}, 'moved')))\n"
     )
-    assert all(answer.endswith("Error") for answer in said(kind, room, script))
+    assert all(answer.endswith("Error") for answer in said(kind, spec, script))
     assert secret.read_text() == "sealed"
     assert not beside.exists()
 
 
-def test_an_evaluator_writes_one_file(kind: Kind, room: Room) -> None:
-    answer, scratch = room.folder.parent / "answer", room.folder.parent / "scratch"
+def test_an_evaluator_writes_one_file(kind: Kind, spec: SandboxSpec) -> None:
+    answer, scratch = spec.folder.parent / "answer", spec.folder.parent / "scratch"
     answer.touch()
     scratch.mkdir()
-    (room.folder / "labels").write_text("labels")
-    sealed = replace(room, writable=False, answer=answer, scratch=scratch)
+    (spec.folder / "labels").write_text("labels")
+    sealed = replace(spec, writable=False, answer=answer, scratch=scratch)
     place = "/metrics.json" if kind == "bwrap" else str(answer)
     script = (
         "import tempfile\n"
@@ -127,22 +127,22 @@ def test_an_evaluator_writes_one_file(kind: Kind, room: Room) -> None:
     assert answer.read_text() == "score"
 
 
-def test_data_is_let_in_to_be_read(kind: Kind, room: Room) -> None:
-    data = room.folder.parent / "data"
+def test_data_is_let_in_to_be_read(kind: Kind, spec: SandboxSpec) -> None:
+    data = spec.folder.parent / "data"
     data.mkdir()
     (data / "set").write_text("numbers")
     script = (
         f"print(open({str(data / 'set')!r}).read(), tried(lambda: open({str(data / 'x')!r}, 'w')))"
     )
-    (answer,) = said(kind, replace(room, data=(str(data),)), script)
+    (answer,) = said(kind, replace(spec, data=(str(data),)), script)
     assert answer.startswith("numbers ")
     assert answer.endswith("Error")
     assert "numbers" not in said(
-        kind, room, f"print(tried(lambda: open({str(data / 'set')!r}).read()))"
+        kind, spec, f"print(tried(lambda: open({str(data / 'set')!r}).read()))"
     )
 
 
-def test_no_connection_leaves_it(kind: Kind, room: Room) -> None:
+def test_no_connection_leaves_it(kind: Kind, spec: SandboxSpec) -> None:
     if kind == "landlock" and landlock.abi() < 4:
         pytest.skip("Landlock shuts off the network from ABI 4 (Linux 6.7) on")
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -152,14 +152,14 @@ def test_no_connection_leaves_it(kind: Kind, room: Room) -> None:
             f"print(tried(lambda: socket.create_connection(('127.0.0.1', {port}), 5)))\n"
             "print(tried(lambda: socket.create_server(('127.0.0.1', 0)) and 'open'))"
         )
-        called, served = said(kind, room, script)
+        called, served = said(kind, spec, script)
     assert called in ("ConnectionRefusedError", "PermissionError")
     # With bubblewrap the loopback is one's own.
     assert served == ("open" if kind == "bwrap" else "PermissionError")
 
 
 @bwrap_only
-def test_it_sees_its_own_processes_and_no_privilege(room: Room) -> None:
+def test_it_sees_its_own_processes_and_no_privilege(spec: SandboxSpec) -> None:
     script = (
         "import os, subprocess\n"
         "print(sorted(int(p) for p in os.listdir('/proc') if p.isdigit())[-1] < 10)\n"
@@ -168,7 +168,7 @@ def test_it_sees_its_own_processes_and_no_privilege(room: Room) -> None:
         "print(subprocess.call(['unshare', '-Ur', 'true'], stderr=-3) != 0)\n"
         "print(sorted(os.listdir('/')))"
     )
-    mine, powers, killed, nested, root = said("bwrap", room, script)
+    mine, powers, killed, nested, root = said("bwrap", spec, script)
     assert (mine, nested) == ("True", "True")
     assert "CapEff:\\t0000000000000000" in powers
     assert killed == "ProcessLookupError trial"
@@ -177,66 +177,66 @@ def test_it_sees_its_own_processes_and_no_privilege(room: Room) -> None:
 
 
 @bwrap_only
-def test_a_device_is_let_in_alone(room: Room) -> None:
+def test_a_device_is_let_in_alone(spec: SandboxSpec) -> None:
     script = (
         "import os; print(tried(lambda: open('/dev/kmsg', 'rb').name), os.path.exists('/dev/vda'))"
     )
-    assert said("bwrap", room, script) == ["FileNotFoundError False"]
-    with_device = replace(room, devices=("/dev/kmsg",))
+    assert said("bwrap", spec, script) == ["FileNotFoundError False"]
+    with_device = replace(spec, devices=("/dev/kmsg",))
     assert said("bwrap", with_device, "import os; print(os.path.exists('/dev/kmsg'))") == ["True"]
 
 
 @bwrap_only
 @pytest.mark.parametrize("place", ["/tmp", "/dev/shm"])
-def test_files_in_memory_count_as_memory(room: Room, place: str) -> None:
+def test_files_in_memory_count_as_memory(spec: SandboxSpec, place: str) -> None:
     write = (
         f"f = open('{place}/x', 'wb'); [f.write(bytes(2**20)) for _ in range({{}})]; f.flush()\n"
     )
     wait = "import time; time.sleep(5)"
     limits = Limits(seconds=20, memory=150 * MB, output=400 * MB)
-    stopped = python("bwrap", room, write.format(200) + wait, limits)
+    stopped = python("bwrap", spec, write.format(200) + wait, limits)
     assert (stopped.stopped, stopped.written) == ("memory", 0)
     limits = replace(limits, memory=400 * MB)
-    ran = python("bwrap", room, write.format(100) + "import time; time.sleep(1)", limits)
+    ran = python("bwrap", spec, write.format(100) + "import time; time.sleep(1)", limits)
     assert ran.code == 0
     assert ran.peak_memory > 100 * MB
 
 
 @bwrap_only
-def test_files_in_memory_have_a_hard_bound(room: Room) -> None:
-    small = replace(room, memory=4 * MB)
+def test_files_in_memory_have_a_hard_bound(spec: SandboxSpec) -> None:
+    small = replace(spec, memory=4 * MB)
     script = "print(tried(lambda: open('/tmp/x', 'wb').write(bytes(8 * 2**20))))"
     assert said("bwrap", small, script) in (["OSError"], [str(4 * MB)])
     assert Path("/tmp/x").exists() is False
 
 
 @bwrap_only
-def test_limits_still_hold(room: Room) -> None:
+def test_limits_still_hold(spec: SandboxSpec) -> None:
     brief = "x = b'x' * (800 * 2**20)"  # over before a sample need see it
-    assert python("bwrap", room, brief).stopped == "memory"
+    assert python("bwrap", spec, brief).stopped == "memory"
     short = replace(ROOMY, seconds=1)
     family = "import os, time; os.fork(); os.setsid() if os.fork() == 0 else 0; time.sleep(60)"
-    assert python("bwrap", room, family, short).reason == "ran past 1 s"
+    assert python("bwrap", spec, family, short).reason == "ran past 1 s"
     tight = replace(ROOMY, output=MB)
     assert (
-        python("bwrap", room, "open('x', 'wb').write(bytes(4 * 2**20))", tight).stopped == "output"
+        python("bwrap", spec, "open('x', 'wb').write(bytes(4 * 2**20))", tight).stopped == "output"
     )
 
 
-def test_its_end_is_told(kind: Kind, room: Room) -> None:
-    killed = python(kind, room, "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+def test_its_end_is_told(kind: Kind, spec: SandboxSpec) -> None:
+    killed = python(kind, spec, "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     assert exit_of(killed) == "killed by SIGSEGV"
-    assert exit_of(python(kind, room, "sys.exit(3)")) == "exit 3"
+    assert exit_of(python(kind, spec, "sys.exit(3)")) == "exit 3"
 
 
 @bwrap_only
-def test_it_dies_with_the_worker(room: Room) -> None:
+def test_it_dies_with_the_worker(spec: SandboxSpec) -> None:
     mark = f"airesearch-test-{os.getpid()}"
-    inner = wrap("bwrap", room, [room.tools.program, "-c", "import time; time.sleep(60)", mark])
+    inner = wrap("bwrap", spec, [spec.tools.program, "-c", "import time; time.sleep(60)", mark])
     script = (
         "import os, sys; from pathlib import Path\n"
         "from airesearch.agents.executors.local.process import *\n"
-        f"run({inner!r}, folder=Path({str(room.folder)!r}), env=dict(os.environ), "
+        f"run({inner!r}, folder=Path({str(spec.folder)!r}), env=dict(os.environ), "
         "limits=Limits(60, 2**30, 2**20))"
     )
     worker = subprocess.Popen([sys.executable, "-c", script])
@@ -257,22 +257,22 @@ def marked(worker: "subprocess.Popen[bytes]", mark: str) -> list[psutil.Process]
     return below if started else []
 
 
-def test_an_environment_anywhere_runs(kind: Kind, room: Room, tmp_path: Path) -> None:
+def test_an_environment_anywhere_runs(kind: Kind, spec: SandboxSpec, tmp_path: Path) -> None:
     made = tmp_path / "some where" / "venv"
     venv.create(made, symlinks=True, with_pip=False)
     tools = tools_for(str(made / "bin" / "python"), str(made / "bin"))
-    assert said(kind, replace(room, tools=tools), "print(sys.prefix)") == [str(made)]
+    assert said(kind, replace(spec, tools=tools), "print(sys.prefix)") == [str(made)]
 
 
 @bwrap_only
-def test_a_shim_becomes_the_python_it_stands_for(room: Room, tmp_path: Path) -> None:
+def test_a_shim_becomes_the_python_it_stands_for(spec: SandboxSpec, tmp_path: Path) -> None:
     wrapper = tmp_path / "shims" / "python"
     wrapper.parent.mkdir()
     wrapper.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     wrapper.chmod(0o755)
     tools = tools_for(str(wrapper), str(wrapper.parent))
     assert tools.program == sys.executable
-    assert said("bwrap", replace(room, tools=tools), "print(1)") == ["1"]
+    assert said("bwrap", replace(spec, tools=tools), "print(1)") == ["1"]
 
 
 def test_a_python_in_the_home_folder_does_not_open_the_home_folder() -> None:

@@ -9,15 +9,17 @@ from functools import cached_property
 from pathlib import Path
 
 from ....policies.task.task import MIB, Task
+from ..base import MachineFailure
 from ..environment import find_command, search_path, trial_environment
-from .process import CannotStart, Known, Limits, Ran, run
-from .sandbox import Kind, Room, Tools, choose, tools_for, wrap
+from .process import CannotStart, FolderSnapshot, Limits, ProcessResult, run
+from .sandbox import Kind, SandboxSpec, Tools, choose, tools_for, wrap
 from .sandbox.bubblewrap import ANSWER, TEMP
 
 _CANDIDATE, _EVALUATOR = Path("/candidate"), Path("/evaluator")
+_MEND = "look at what is missing: airesearch doctor"
 
 
-class Stage:
+class TrialProcess:
     """Starts a task's two commands; `closed` are folders no program's installation may open."""
 
     def __init__(self, task: Task, variables: Mapping[str, str], closed: tuple[Path, ...]) -> None:
@@ -36,14 +38,17 @@ class Stage:
             self._tools(command)
 
     def candidate(
-        self, folder: Path, seed: int, gpu: str | None, known: Known | None = None
-    ) -> Ran:
-        """Run the candidate in `folder`, which it may write to. Raises CannotStart."""
-        room = self._room(self._task.candidate, folder, _CANDIDATE)
+        self, folder: Path, seed: int, gpu: str | None, before: FolderSnapshot | None
+    ) -> ProcessResult:
+        """Run the candidate in `folder`, which it may write to and which holds `before`.
+
+        Raises CannotStart where the candidate's program cannot, MachineFailure where nothing can.
+        """
+        spec = self._spec(self._task.candidate, folder, _CANDIDATE)
         home = _CANDIDATE if self.kind == "bwrap" else folder
         temp = TEMP if self.kind == "bwrap" else folder
-        env = trial_environment(self._with(gpu), home, seed, temp)
-        return self._run(self._task.candidate, room, env, known)
+        env = trial_environment(self._variables, home, seed, temp)
+        return self._run(self._task.candidate, spec, env, gpu, before)
 
     def evaluator(
         self,
@@ -52,26 +57,22 @@ class Stage:
         scratch: Path,
         seed: int,
         gpu: str | None,
-        known: Known | None = None,
-    ) -> Ran:
-        """Run the evaluator in `folder`, to write its metrics to `answer`. Raises CannotStart.
+        before: FolderSnapshot | None,
+    ) -> ProcessResult:
+        """Run the evaluator in `folder`, to write its metrics to `answer`. Raises as `candidate`.
 
         Both must exist, and `scratch`, its folder for temporary files without bubblewrap.
         """
         assert self._task.evaluate is not None
-        room = self._room(self._task.evaluate, folder, _EVALUATOR)
-        room = replace(room, writable=False, answer=answer, scratch=scratch)
+        spec = self._spec(self._task.evaluate, folder, _EVALUATOR)
+        spec = replace(spec, writable=False, answer=answer, scratch=scratch)
         own = self.kind == "bwrap"
-        temp = TEMP if own else scratch
-        env = trial_environment(self._with(gpu), temp, seed)
+        env = trial_environment(self._variables, TEMP if own else scratch, seed)
         env |= {"AIRESEARCH_METRICS": str(ANSWER if own else answer)}
-        return self._run(self._task.evaluate, room, env, known)
+        return self._run(self._task.evaluate, spec, env, gpu, before)
 
-    def _with(self, gpu: str | None) -> Mapping[str, str]:
-        return self._variables if gpu is None else {**self._variables, "CUDA_VISIBLE_DEVICES": gpu}
-
-    def _room(self, command: str, folder: Path, place: Path) -> Room:
-        return Room(
+    def _spec(self, command: str, folder: Path, place: Path) -> SandboxSpec:
+        return SandboxSpec(
             folder=folder,
             place=place,
             writable=True,
@@ -88,35 +89,37 @@ class Stage:
         return tools_for(program, search_path(self._variables), self._closed)
 
     def _run(
-        self, command: str, room: Room, env: Mapping[str, str], known: Known | None = None
-    ) -> Ran:
+        self,
+        command: str,
+        spec: SandboxSpec,
+        env: dict[str, str],
+        gpu: str | None,
+        before: FolderSnapshot | None,
+    ) -> ProcessResult:
+        program, folder = spec.tools.program, spec.folder
+        name = folder / program if "/" in program else program
+        if shutil.which(name, path=env["PATH"]) is None:
+            there = (folder / program).is_file()
+            why = "it is not executable" if there else "there is no such program"
+            raise CannotStart(f"cannot start {program!r}: {why}")
+
+        def as_seen_inside(text: str) -> str:
+            # Where a lab lies is nobody's business.
+            for outside in dict.fromkeys((folder, folder.resolve())):
+                text = text.replace(str(outside), str(spec.place))
+            return text
+
         budget = self._task.budget
-        limits = Limits(budget.trial_seconds, budget.trial_memory_mb * MIB, budget.output_mb * MIB)
-        argv = [room.tools.program, *shlex.split(command)[1:]]
-        _require(argv[0], room.folder, env)
+        limits = Limits(
+            budget.trial_seconds, budget.trial_memory_mb * MIB, budget.output_mb * MIB
+        )
+        if gpu is not None:
+            env = {**env, "CUDA_VISIBLE_DEVICES": gpu}
+        argv = wrap(self.kind, spec, [program, *shlex.split(command)[1:]])
         try:
-            ran = run(
-                wrap(self.kind, room, argv),
-                folder=room.folder,
-                env=env,
-                limits=limits,
-                known=known,
-            )
+            result = run(argv, folder=folder, env=env, limits=limits, before=before)
         except CannotStart as cannot:
-            raise CannotStart(_without_place(cannot.what, room), cannot.mend) from None
-        return replace(ran, log=os.fsencode(_without_place(os.fsdecode(ran.log), room)))
-
-
-def _require(program: str, folder: Path, env: Mapping[str, str]) -> None:
-    found = shutil.which(folder / program if "/" in program else program, path=env["PATH"])
-    if found is None:
-        there = (folder / program).is_file()
-        why = "it is not executable" if there else "there is no such program"
-        raise CannotStart(f"cannot start {program!r}: {why}")
-
-
-def _without_place(text: str, room: Room) -> str:
-    """`text` with the names that the bubblewrapped know: where a lab lies is nobody's business."""
-    for folder in dict.fromkeys((room.folder, room.folder.resolve())):
-        text = text.replace(str(folder), str(room.place))
-    return text
+            if self.kind != "none":
+                raise MachineFailure(f"the sandbox does not work: {cannot.what}", _MEND) from None
+            raise CannotStart(as_seen_inside(cannot.what), cannot.mend) from None
+        return replace(result, log=os.fsencode(as_seen_inside(os.fsdecode(result.log))))

@@ -26,7 +26,7 @@ from ....policies.paths import is_under, matches
 from ....policies.task.rules import plain
 from ....policies.task.task import MIB, Task
 from ...executors.environment import find_command, trial_environment
-from ...executors.local.process import Limits, Ran, held_folder, run, sweep
+from ...executors.local.process import Limits, ProcessResult, locked_tempdir, reap_orphans, run
 from ..base import Brief, Proposal
 from ..replies import Reply, keep, recall
 from .brief import render_brief
@@ -74,8 +74,8 @@ class Command:
 
     def _ask(self, desk: Desk, brief: Brief) -> Reply:
         """Start the agent, and keep what it came to."""
-        sweep(self.desks)
-        with held_folder(self.desks / f"{brief.node}-{os.getpid()}") as folder:
+        reap_orphans(self.desks)
+        with locked_tempdir(self.desks / f"{brief.node}-{os.getpid()}") as folder:
             laid = export_desk(self.repo, desk, folder, self.agent)
             ran = self._start(laid, render_brief(self.task, desk, brief), brief.seed)
             if ran.stopped:
@@ -86,7 +86,7 @@ class Command:
             emit("propose: reply kept", brief.node)
             return kept
 
-    def _start(self, laid: ExportedTree, text: str, seed: int) -> Ran:
+    def _start(self, laid: ExportedTree, text: str, seed: int) -> ProcessResult:
         own = laid.folder / RESERVED
         (own / "tmp").mkdir(parents=True)
         brief = own / "brief.md"

@@ -1,22 +1,22 @@
 """One untrusted command, run under limits so that nothing outlives it."""
 
-from .folder_snapshot import Known
+from .folder_snapshot import FolderSnapshot
 from .interrupts import finishing, listening
 from .launch import CannotStart
-from .leftovers import held_folder, remove, sweep
-from .run import Limits, Ran, run
+from .leftovers import locked_tempdir, reap_orphans, remove
+from .run import Limits, ProcessResult, run
 from .subreaper import end_with_parent
 
 __all__ = [
     "CannotStart",
-    "Known",
+    "FolderSnapshot",
     "Limits",
-    "Ran",
+    "ProcessResult",
     "end_with_parent",
     "finishing",
-    "held_folder",
     "listening",
+    "locked_tempdir",
+    "reap_orphans",
     "remove",
     "run",
-    "sweep",
 ]

@@ -3,35 +3,35 @@
 Many do not even notice. A Python script that leaves a file to be closed at its end exits with 0.
 """
 
-import errno
 import os
-import time
 from pathlib import Path
 
-from .limits import Pace, Stop
+from ...base import MachineFailure
+from .limits import Meter, Stop
 
 _LEAST = 1 << 16
 """Bytes; with less, a file of any size may be cut short."""
 
 
-class Room:
-    """Looks whether there is room in `folder`; raises OSError, as a write would, where not."""
+class DiskSpace(Meter):
+    """Looks whether the disk of `folder` has room.
+
+    A full disk is nobody's limit: it stops no trial, it ends all work.
+    """
+
+    first, longest = 0.05, 0.5
 
     def __init__(self, folder: Path) -> None:
+        super().__init__()
         self._folder = folder
-        self._pace = Pace(first=0.05, most=0.5)
 
-    @property
-    def due(self) -> float:
-        """When to look again."""
-        return self._pace.due
-
-    def check(self) -> Stop | None:
-        """Look. A full disk is nobody's limit: it stops no trial, it ends all work."""
-        started = time.monotonic()
+    def sample(self) -> Stop | None:
+        """None where there is room; raises MachineFailure where there is not."""
         facts = os.statvfs(self._folder)
         # Some file systems do not count files, and say there are none at all.
         if facts.f_bavail * facts.f_frsize < _LEAST or (facts.f_files and not facts.f_favail):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._pace.done(started)
+            raise MachineFailure(
+                "no space left on the disk where trials run",
+                "free space on the disk and type it again: nothing recorded is lost",
+            )
         return None

@@ -1,18 +1,19 @@
-"""What a folder holds, told so exactly that whatever is changed in it later shows.
+"""What a folder holds, noted so exactly that whatever is changed in it later shows.
 
-Of each file and folder it tells the time of its last change (ctime), which a process can set only
-by setting the machine's clock, or past the file system.
+The time of a file's last change (ctime) is part of it, which a process can set only by setting the
+machine's clock, or past the file system.
 """
 
 import os
 import stat
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 
 Facts = tuple[int, ...]
-"""Of one file or folder: the functions below say what they tell."""
+"""Of one file or folder: what stat(2) says, in the order below."""
 _FACTS = attrgetter(
     "st_mode",
     "st_ino",
@@ -24,74 +25,62 @@ _FACTS = attrgetter(
     "st_mtime_ns",
     "st_ctime_ns",
 )
-_KIND = 0o170000
-"""The part of a mode that says what it is the mode of."""
+_MODE, _INODE, _SIZE, _CTIME = 0, 1, 5, 8
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@dataclass
-class Known:
-    """A folder of which is known what it held before a run, so that nobody need look again."""
+@dataclass(frozen=True)
+class FolderSnapshot:
+    """All that lay below a folder, by path; the folder itself as ''."""
 
-    folder: Path
-    before: dict[str, Facts]
-    after: dict[str, Facts] | None = None
-    """What it held once all processes of the run had ended; None where that is not known."""
+    entries: dict[str, Facts]
+
+    @property
+    def files(self) -> int:
+        """How many files and folders lay in it."""
+        return len(self.entries) - 1
+
+    @cached_property
+    def bytes(self) -> int:
+        """The sizes of all files together; one with two names counts once."""
+        entries = self.entries.values()
+        sizes = {e[_INODE]: e[_SIZE] for e in entries if not stat.S_ISDIR(e[_MODE])}
+        return sum(sizes.values())
 
 
-def take(folder: Path, most: int) -> dict[str, Facts]:
-    """All that lies below `folder`, by path, itself as ''; no link is followed.
+def scan(folder: Path, most: int) -> FolderSnapshot:
+    """What lies below `folder`; no link is followed. With over `most` entries it ends early.
 
-    It ends early with more than `most` entries. Raises OSError where a part is unreadable.
+    Raises OSError where a part is unreadable.
     """
     # Relative to handles: a look-up from the root for each file would take half as long again.
     root = os.open(folder, _FOLDER)
     try:
-        found, folders = {"": _FACTS(os.fstat(root))}, [""]
-        while folders and len(found) <= most:
-            inner = _take_one(root, folders.pop(), most + 1 - len(found))
-            found |= inner
-            folders += [path for path, facts in inner.items() if facts[0] & _KIND == stat.S_IFDIR]
-        return found
+        entries, folders = {"": _FACTS(os.fstat(root))}, [""]
+        while folders and len(entries) <= most:
+            path = folders.pop()
+            above = f"{path}/" if path else ""
+            handle = os.open(path or ".", _FOLDER, dir_fd=root)
+            try:
+                with os.scandir(handle) as listed:
+                    inner = {
+                        above + entry.name: _FACTS(entry.stat(follow_symlinks=False))
+                        for entry in islice(listed, most + 1 - len(entries))
+                    }
+            finally:
+                os.close(handle)
+            entries |= inner
+            folders += [p for p, facts in inner.items() if stat.S_ISDIR(facts[_MODE])]
+        return FolderSnapshot(entries)
     finally:
         os.close(root)
 
 
-def _take_one(root: int, path: str, most: int) -> dict[str, Facts]:
-    """What lies right in one folder, or `most` of it."""
-    above = f"{path}/" if path else ""
-    handle = os.open(path or ".", _FOLDER, dir_fd=root)
-    try:
-        with os.scandir(handle) as entries:
-            return {
-                above + entry.name: _FACTS(entry.stat(follow_symlinks=False))
-                for entry in islice(entries, most)
-            }
-    finally:
-        os.close(handle)
-
-
 def facts_of(path: Path) -> Facts:
-    """What an inventory tells of one file or folder."""
+    """What a snapshot notes of one file or folder. Raises OSError where there is none."""
     return _FACTS(path.lstat())
-
-
-def is_folder(facts: Facts) -> bool:
-    """Whether they are a folder's."""
-    return stat.S_ISDIR(facts[0])
-
-
-def identity(facts: Facts) -> Facts:
-    """What does not change of a folder while files in it come and go: which, whose, its mode."""
-    return facts[:5]
 
 
 def changed_at(facts: Facts) -> int:
     """The ctime, in nanoseconds."""
-    return facts[8]
-
-
-def total(found: dict[str, Facts]) -> int:
-    """Bytes in all files; one with two names counts once."""
-    sizes = {facts[1]: facts[5] for facts in found.values() if not stat.S_ISDIR(facts[0])}
-    return sum(sizes.values())
+    return facts[_CTIME]

@@ -25,7 +25,15 @@ def bounded(
     A file may reach one block (512 bytes) more, so that one that hit the limit is over it. Where
     util-linux is missing (macOS) there is no such limit, and the command outlives a killed parent.
     """
-    _check(argv, folder, env)
+    if not argv:
+        raise CannotStart("the command is empty")
+    name = str(folder / argv[0]) if "/" in argv[0] else argv[0]
+    if shutil.which(name, path=env.get("PATH", os.defpath)) is None:
+        where = f"in {folder}" if "/" in argv[0] else "on its PATH"
+        raise CannotStart(
+            f"cannot start {argv[0]!r}: no such program {where}",
+            "check the command in airesearch.yaml, and that the program may be executed",
+        )
     # Two small programs and not a preexec_fn: that forks instead of vforks, which runs the fork
     # handlers of every loaded library and grows with our memory (7 ms at 500 MB, against 1.5 ms).
     # Nor resource.prlimit once it runs: on a busy machine the command is often faster.
@@ -56,18 +64,6 @@ def launch(
         )
     except OSError as error:
         raise CannotStart(f"cannot start {command[0]!r} in {folder}: {error.strerror}") from error
-
-
-def _check(argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
-    if not argv:
-        raise CannotStart("the command is empty")
-    name = str(folder / argv[0]) if "/" in argv[0] else argv[0]
-    if shutil.which(name, path=env.get("PATH", os.defpath)) is None:
-        where = f"in {folder}" if "/" in argv[0] else "on its PATH"
-        raise CannotStart(
-            f"cannot start {argv[0]!r}: no such program {where}",
-            "check the command in airesearch.yaml, and that the program may be executed",
-        )
 
 
 @cache

@@ -19,9 +19,9 @@ _BEING_MADE = 60.0
 
 
 @contextmanager
-def held_folder(folder: Path) -> Iterator[Path]:
+def locked_tempdir(folder: Path) -> Iterator[Path]:
     """Make `folder` for as long as this is open; a lock that dies with us says that we live."""
-    # Locked before it has the name that a sweep looks for.
+    # Locked before it has the name that a reap_orphans looks for.
     fresh = folder.with_name(f".{folder.name}")
     fresh.mkdir(parents=True)
     handle = os.open(fresh, os.O_RDONLY | os.O_DIRECTORY)
@@ -35,26 +35,20 @@ def held_folder(folder: Path) -> Iterator[Path]:
             os.close(handle)
 
 
-def sweep(folders: Path) -> None:
+def reap_orphans(folders: Path) -> None:
     """End what a killed worker's trials left running, and remove their folders."""
     for folder in folders.glob("*"):
-        if folder.name.startswith(".") and _age(folder) < _BEING_MADE:
-            continue
         with suppress(FileNotFoundError, NotADirectoryError):
+            being_made = time.time() - folder.stat().st_mtime < _BEING_MADE
+            if folder.name.startswith(".") and being_made:
+                continue
             handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 if lock_handle(handle, patience=0):
-                    _end_all_in(folder)
+                    _kill_all_in(folder)
                     remove(folder)
             finally:
                 os.close(handle)
-
-
-def _age(folder: Path) -> float:
-    try:
-        return time.time() - folder.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
 
 
 def remove(folder: Path) -> None:
@@ -76,15 +70,11 @@ def remove(folder: Path) -> None:
             subprocess.run(["rm", "-rf", "--", folder], capture_output=True, check=False)
 
 
-def _end_all_in(folder: Path) -> None:
+def _kill_all_in(folder: Path) -> None:
     """Kill the processes that run in `folder`, or were given it as their home."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            home = process.environ().get("HOME", "")
-            if any(_is_in(folder, place) for place in (process.cwd(), home)):
+            places = filter(None, (process.cwd(), process.environ().get("HOME", "")))
+            if any(Path(place).is_relative_to(folder) for place in places):
                 process.send_signal(signal.SIGKILL)
                 process.wait(5)
-
-
-def _is_in(folder: Path, place: str) -> bool:
-    return bool(place) and Path(place).is_relative_to(folder)

@@ -1,8 +1,9 @@
-"""What all limits of a trial share: why it was stopped, and how often to look."""
+"""What all limits of a trial share: why it was stopped, and how often its use is measured."""
 
 import time
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 Limit = Literal["timeout", "memory", "output", "processes"]
 
@@ -27,21 +28,38 @@ def over(verb: str, used: int, allowed: int) -> str:
     return f"{verb} {size(used)}, over the {size(allowed)} allowed"
 
 
-class Pace:
-    """When to measure: soon at first, then ever rarer, and at most a tenth of the time."""
+class Meter(ABC):
+    """Samples what a trial uses: soon at first, then ever rarer, and at most a tenth of the time.
 
-    def __init__(self, first: float, most: float) -> None:
-        self.due = time.monotonic() + first
-        self._gap = first
-        self._most = most
+    `due` is when to sample next, on the monotonic clock.
+    """
 
-    def done(self, started: float) -> None:
-        """Set the next time, after a measurement that began at `started`."""
-        self.paused(started)
-        self._gap = min(2 * self._gap, self._most)
-        self.due = max(self.due, time.monotonic() + self._gap)
+    first: ClassVar[float]
+    """Seconds until the first sample."""
+    longest: ClassVar[float]
+    """Seconds between samples at most, where they are cheap."""
+    is_complete = True
+    """Whether the last sample was taken to its end; where not, it goes on as soon as it may."""
 
-    def paused(self, started: float) -> None:
-        """Set the time to go on with a measurement, of which one part began at `started`."""
+    def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Sample as often as at the start."""
+        self._gap = self.first
+        self.due = time.monotonic() + self.first
+
+    def check(self) -> Stop | None:
+        """Sample now; why the trial must be stopped, if so."""
+        started = time.monotonic()
+        stop = self.sample()
         now = time.monotonic()
         self.due = now + 10 * (now - started)
+        if self.is_complete:
+            self._gap = min(2 * self._gap, self.longest)
+            self.due = max(self.due, now + self._gap)
+        return stop
+
+    @abstractmethod
+    def sample(self) -> Stop | None:
+        """Measure; `check` says when to do it again."""

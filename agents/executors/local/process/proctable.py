@@ -42,10 +42,8 @@ class Proc:
 
 def look(pid: int) -> Proc | None:
     """Process `pid`, zombies included; None once it is gone."""
-    return _from_proc(pid) if LINUX else _from_psutil(pid)
-
-
-def _from_proc(pid: int) -> Proc | None:
+    if not LINUX:
+        return _from_psutil(pid)
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123, a third of pathlib's cost
             text = file.read()
@@ -99,22 +97,18 @@ def below(pid: int) -> list[Proc]:
     found: dict[int, Proc] = {}
     parents = [pid]
     for parent in parents:  # grows while it is read
-        for child in _children(parent):
+        children: list[int] = []
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for task in os.listdir(f"/proc/{parent}/task"):  # noqa: PTH208, names are all we need
+                with open(f"/proc/{parent}/task/{task}/children", "rb") as file:  # noqa: PTH123
+                    children += map(int, file.read().split())
+        for child in children:
             if child not in found and (proc := look(child)):
                 found[child] = proc
                 parents.append(child)
         if len(found) > MOST:
             break
     return list(found.values())
-
-
-def _children(pid: int) -> list[int]:
-    listed: list[int] = []
-    with suppress(FileNotFoundError, ProcessLookupError):
-        for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208, names are all we need
-            with open(f"/proc/{pid}/task/{task}/children", "rb") as file:  # noqa: PTH123
-                listed += map(int, file.read().split())
-    return listed
 
 
 def kin(pid: int, session: int, known: Container[Key]) -> list[Proc]:
@@ -161,9 +155,18 @@ def open_pidfd(pid: int) -> int | None:
 
 def high_water(pid: int) -> int:
     """The most memory the program in `pid` ever held, in bytes; 0 where the kernel keeps none."""
-    with suppress(OSError), open(f"/proc/{pid}/status", "rb") as file:  # noqa: PTH123
-        for line in file:
-            if line.startswith(b"VmHWM:"):
+    return _bytes_in(f"/proc/{pid}/status", b"VmHWM:")
+
+
+def mapped_files(pid: int) -> int:
+    """Bytes of files in memory that it has mapped, its share where others map them too."""
+    return _bytes_in(f"/proc/{pid}/smaps_rollup", b"Pss_Shmem:")
+
+
+def _bytes_in(file: str, line_starts: bytes) -> int:
+    with suppress(OSError), open(file, "rb") as lines:  # noqa: PTH123
+        for line in lines:
+            if line.startswith(line_starts):
                 return int(line.split()[1]) * 1024
     return 0
 

@@ -13,21 +13,20 @@ parent between two looks is missed.
 import os
 import signal
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 
-from .....gitlab.errors import AiresearchError
+from ...base import MachineFailure
 from .proctable import LISTS_CHILDREN, Key, Proc, below, kin, look, signal_exactly
 
 PATIENCE = 10.0
 """Seconds that killed processes get to be gone."""
 
 
-class CannotEnd(AiresearchError):
+class CannotEnd(MachineFailure):
     """Processes of a trial that are killed and still there: another user's, or stuck in a call."""
 
 
-class Tree:
+class ProcessTree:
     """The processes of one trial. Make it before the main process starts, then `claim` that one."""
 
     def __init__(self, adopts: bool) -> None:
@@ -38,7 +37,8 @@ class Tree:
         self._me = os.getpid()
         self._session = os.getsid(0)
         self._ours: set[Key] = set()
-        self._others = {proc.key for proc in below(self._me)} if self._walks else self._all()
+        others = below(self._me) if self._walks else kin(self._me, self._session, ())
+        self._others = {proc.key for proc in others}
 
     def claim(self, main: int) -> None:
         """Name the trial's main process; it must not be waited for before `end` is done."""
@@ -65,18 +65,20 @@ class Tree:
         give_up, pause = time.monotonic() + PATIENCE, 0.001
         while left := self._left():
             if time.monotonic() > give_up:
-                raise _cannot_end(left)
-            self._kill([proc for proc in left if not proc.zombie])
+                pids = " ".join(str(proc.pid) for proc in left)
+                raise CannotEnd(
+                    f"{len(left)} processes of the trial were killed and are still there",
+                    f"end them, as root if need be: kill -9 {pids}",
+                )
+            # Stopped first, so that none forks or is replaced by its parent while others are
+            # killed. A group is stopped at one instant, which a fork bomb cannot outrun.
+            for number in (signal.SIGSTOP, signal.SIGKILL):
+                self._signal_group(number)
+                for proc in left:
+                    if not proc.zombie:
+                        signal_exactly(proc, number)
             time.sleep(pause)
             pause = min(2 * pause, 0.02)
-
-    def _kill(self, procs: Sequence[Proc]) -> None:
-        # Stopped first, so that none forks or is replaced by its parent while others are killed.
-        # A group is stopped at one instant, which a fork bomb cannot outrun.
-        for number in (signal.SIGSTOP, signal.SIGKILL):
-            self._signal_group(number)
-            for proc in procs:
-                signal_exactly(proc, number)
 
     def _signal_group(self, number: signal.Signals) -> None:
         # Safe from reuse of the number: the main process, dead or alive, holds it until waited for.
@@ -111,17 +113,6 @@ class Tree:
         self._others = {proc.key for proc in others.values()}
         self._ours = {proc.key for proc in ours}
         return ours
-
-    def _all(self) -> set[Key]:
-        return {proc.key for proc in kin(self._me, self._session, ())}
-
-
-def _cannot_end(left: Sequence[Proc]) -> CannotEnd:
-    pids = " ".join(str(proc.pid) for proc in left)
-    return CannotEnd(
-        f"{len(left)} processes of the trial were killed and are still there",
-        f"end them, as root if need be: kill -9 {pids}",
-    )
 
 
 def main_has_ended(pid: int) -> bool:

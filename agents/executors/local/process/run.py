@@ -14,21 +14,21 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from .child import Child
-from .disk_space import Room
+from .disk_space import DiskSpace
 from .folder_growth import FolderGrowth
-from .folder_snapshot import Known
+from .folder_snapshot import FolderSnapshot
 from .interrupts import listening, uninterrupted
 from .launch import bounded, launch
-from .limits import Limit, Stop, over, size
-from .reaper import Tree
+from .limits import Limit, Meter, Stop, over, size
+from .reaper import ProcessTree
 from .subreaper import adopting
 from .tree_memory import TreeMemory
-from .unlinked_files import HeldOpen
+from .unlinked_files import DeletedFiles
 
 GRACE = 0.3
 """Seconds between the request to end and the end, after a timeout or Ctrl-C."""
@@ -38,7 +38,7 @@ COURTESY = 0.1
 
 @dataclass(frozen=True)
 class Limits:
-    """What a trial may use. A megabyte in a `Ran.reason` is 2**20 bytes."""
+    """What a trial may use. A megabyte in a `ProcessResult.reason` is 2**20 bytes."""
 
     seconds: float
     memory: int
@@ -48,7 +48,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Ran:
+class ProcessResult:
     """How a command ended and what it used."""
 
     code: int | None
@@ -68,12 +68,8 @@ class Ran:
     """Processes that still ran after the main one had ended, and were killed."""
     reason: str
     """'' or one sentence with figures, such as `ran past 60 s`."""
-
-
-class _Meter(Protocol):
-    @property
-    def due(self) -> float: ...
-    def check(self) -> Stop | None: ...
+    left: FolderSnapshot | None = field(default=None, repr=False)
+    """What the folder held once all processes had ended; None where that cannot be told."""
 
 
 def run(
@@ -82,36 +78,38 @@ def run(
     folder: Path,
     env: Mapping[str, str],
     limits: Limits,
-    known: Known | None = None,
-) -> Ran:
+    before: FolderSnapshot | None = None,
+) -> ProcessResult:
     """Run `argv` in `folder` with exactly `env`; returns once all its processes are gone.
 
-    What is `known` of the folder is not looked up, and what it holds at the end is made known.
+    `before` is what the folder holds, where that is known already.
 
     Raises CannotStart for a command that is missing or no program, CannotEnd for processes that
-    survive being killed, OSError where the disk under `folder` is full. Any other exception, Ctrl-C
-    too, leaves after everything has ended.
+    survive being killed, MachineFailure where the disk under `folder` is full. Any other exception,
+    Ctrl-C too, leaves after everything has ended.
     """
     command = bounded(argv, folder=folder, env=env, largest_file=limits.output)
     with adopting() as adopts, ExitStack() as undo:
-        tree, growth = Tree(adopts), FolderGrowth(folder, limits.output, known)
+        tree = ProcessTree(adopts)
+        growth = FolderGrowth(folder, limits.output, before)
         memory = TreeMemory(tree, limits.memory)
         started = time.monotonic()
         with uninterrupted():
             child = Child(launch(command, folder=folder, env=env))
             tree.claim(child.pid)
             undo.callback(_end, child, tree)
-        room = Room(folder)
-        meters = (memory, growth, HeldOpen(tree, limits.output), room)
+        disk = DiskSpace(folder)
+        meters = (memory, growth, DeletedFiles(tree, limits.output), disk)
         with listening():
             stop = _watch(child, limits, started + limits.seconds, meters)
         seconds = time.monotonic() - started
         tree.polite = stop is None or stop.limit == "timeout"
         leftovers = 0 if stop else tree.linger(COURTESY)
-    stop = _first(stop, growth.final(), _too_much(child, limits), memory.note(child.peak))
+    stops = (stop, growth.final(), _too_much(child, limits), memory.note(child.peak))
+    stop = next(filter(None, stops), None)
     if stop is None:
-        room.check()
-    return Ran(
+        disk.sample()
+    return ProcessResult(
         code=None if stop else child.code,
         stopped=stop.limit if stop else "",
         seconds=seconds,
@@ -121,21 +119,22 @@ def run(
         printed=child.log.total,
         leftovers=leftovers,
         reason=stop.reason if stop else "",
+        left=growth.left,
     )
 
 
-def _watch(child: Child, limits: Limits, deadline: float, meters: Sequence[_Meter]) -> Stop | None:
+def _watch(child: Child, limits: Limits, deadline: float, meters: Sequence[Meter]) -> Stop | None:
     while not child.wait(min(deadline, *(meter.due for meter in meters)) - time.monotonic()):
         now = time.monotonic()
         if now >= deadline:
             return Stop("timeout", f"ran past {limits.seconds:g} s")
-        due = (meter.check() for meter in meters if meter.due <= now)
-        if stop := _first(_printed_too_much(child, limits), *due):
+        checks = [meter.check() for meter in meters if meter.due <= now]
+        if stop := next(filter(None, (_printed_too_much(child, limits), *checks)), None):
             return stop
     return None
 
 
-def _end(child: Child, tree: Tree) -> None:
+def _end(child: Child, tree: ProcessTree) -> None:
     with uninterrupted():
         if tree.polite and not child.ended:
             tree.ask()
@@ -144,10 +143,6 @@ def _end(child: Child, tree: Tree) -> None:
                 pass
         tree.end()
         child.close()
-
-
-def _first(*stops: Stop | None) -> Stop | None:
-    return next(filter(None, stops), None)
 
 
 def _printed_too_much(child: Child, limits: Limits) -> Stop | None:

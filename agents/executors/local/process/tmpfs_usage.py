@@ -2,51 +2,39 @@
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 
 from .proctable import Proc
 
-_PLACES = ("tmp", "dev/shm")
+PLACES = ("tmp", "dev/shm")
+"""Where a sandbox has a memory file system of its own, below its root."""
 _INODE = 1024
 """Bytes of the kernel's own memory that a file costs, empty or not; about."""
 
 
 def in_files(procs: Iterable[Proc]) -> int:
     """Bytes in the trial's own /tmp and /dev/shm, seen through its processes; 0 without them."""
-    seen = set[int]()
-    for place in _PLACES:
-        _unseen(f"/{place}", seen)  # ours, not the trial's
-    places = [f"/proc/{proc.pid}/root/{place}" for proc in procs for place in _PLACES]
-    return sum(_unseen(place, seen) for place in places)
+    roots = (f"/proc/{proc.pid}/root" for proc in procs)
+    own = _used(f"{root}/{place}" for root in roots for place in PLACES)
+    hosts = _used(f"/{place}" for place in PLACES)
+    return sum(used for device, used in own.items() if device not in hosts)
 
 
-def _unseen(place: str, seen: set[int]) -> int:
-    """Bytes used on the file system of `place`, unless its device was `seen`; now it is."""
-    try:
-        # One handle for both questions: a sandbox that is being set up changes its root.
-        handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return 0
-    try:
-        device = os.fstat(handle).st_dev
-        if device in seen:
-            return 0
-        seen.add(device)
-        facts = os.fstatvfs(handle)
-    finally:
-        os.close(handle)
-    blocks, files = facts.f_blocks - facts.f_bfree, facts.f_files - facts.f_ffree
-    return blocks * facts.f_frsize + files * _INODE
-
-
-def mapped(procs: Iterable[Proc]) -> int:
-    """Bytes of files in memory that processes have mapped, each shared page counted once."""
-    return sum(_mapped(proc.pid) for proc in procs)
-
-
-def _mapped(pid: int) -> int:
-    with suppress(OSError), open(f"/proc/{pid}/smaps_rollup", "rb") as file:  # noqa: PTH123
-        for line in file:
-            if line.startswith(b"Pss_Shmem:"):
-                return int(line.split()[1]) * 1024
-    return 0
+def _used(places: Iterable[str]) -> dict[int, int]:
+    """The bytes used on each file system among `places`, by its device."""
+    found: dict[int, int] = {}
+    for place in places:
+        try:
+            # One handle for both questions: a sandbox that is being set up changes its root.
+            handle = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            device = os.fstat(handle).st_dev
+            if device not in found:
+                facts = os.fstatvfs(handle)
+                blocks = facts.f_blocks - facts.f_bfree
+                files = facts.f_files - facts.f_ffree
+                found[device] = blocks * facts.f_frsize + files * _INODE
+        finally:
+            os.close(handle)
+    return found

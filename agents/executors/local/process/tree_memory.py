@@ -4,19 +4,16 @@ Files in a sandbox's own /tmp and /dev/shm count, and memory files that a proces
 System V segments that no process maps, and files in another memory file system.
 """
 
-import time
-from collections.abc import Sequence
-
-from .limits import Pace, Stop, over
-from .proctable import Proc, fair_share, high_water
-from .reaper import Tree
-from .tmpfs_usage import in_files, mapped
+from .limits import Meter, Stop, over
+from .proctable import fair_share, high_water, mapped_files
+from .reaper import ProcessTree
+from .tmpfs_usage import in_files
 from .unlinked_files import in_memory_files
 
 MOST_PROCESSES = 1_000
 
 
-class TreeMemory:
+class TreeMemory(Meter):
     """Samples a tree of processes; `peak` is the most memory seen in use at once, in bytes.
 
     A sum of RSS counts pages that processes share once for each, and mapped files twice. Where it
@@ -24,33 +21,37 @@ class TreeMemory:
     process held at its highest is no over-count, and tells of peaks between samples.
     """
 
-    def __init__(self, tree: Tree, allowed: int) -> None:
+    first, longest = 0.002, 0.2
+
+    def __init__(self, tree: ProcessTree, allowed: int) -> None:
+        super().__init__()
         self.peak = 0
         self._tree = tree
         self._allowed = allowed
         self._count = 1
-        self._pace = _pace()
-
-    @property
-    def due(self) -> float:
-        """When to check next, on the monotonic clock."""
-        return self._pace.due
 
     def check(self) -> Stop | None:
-        """Take a sample."""
-        started = time.monotonic()
-        procs = self._tree.living()
-        if len(procs) > MOST_PROCESSES:
-            return Stop(
-                "processes",
-                f"ran {len(procs):,} processes at once, over the {MOST_PROCESSES:,} allowed",
-            )
-        stop = self.note(max(self._together(procs), *(high_water(proc.pid) for proc in procs), 0))
-        self._pace.done(started)
-        if len(procs) > 2 * self._count:  # so that a fork bomb has no long gap to grow in
-            self._pace = _pace()
-        self._count = max(len(procs), 1)
+        """Sample now, and soon again where there are many more processes than before."""
+        before = self._count
+        stop = super().check()
+        if self._count > 2 * before:  # so that a fork bomb has no long gap to grow in
+            self.restart()
         return stop
+
+    def sample(self) -> Stop | None:
+        """Count the processes and what they hold together."""
+        procs = self._tree.living()
+        self._count = max(len(procs), 1)
+        if len(procs) > MOST_PROCESSES:
+            ran = f"ran {len(procs):,} processes at once, over the {MOST_PROCESSES:,} allowed"
+            return Stop("processes", ran)
+        files = in_files(procs) + in_memory_files(procs)
+        together = sum(proc.rss for proc in procs) + files
+        if together > self._allowed:
+            # A file that is mapped counts once, as the page a process holds.
+            in_none = files - sum(mapped_files(proc.pid) for proc in procs)
+            together = sum(map(fair_share, procs)) + max(0, in_none)
+        return self.note(max(together, *(high_water(proc.pid) for proc in procs), 0))
 
     def note(self, used: int) -> Stop | None:
         """Take in that so many bytes were in use at some time."""
@@ -58,15 +59,3 @@ class TreeMemory:
         if self.peak > self._allowed:
             return Stop("memory", over("used", self.peak, self._allowed))
         return None
-
-    def _together(self, procs: Sequence[Proc]) -> int:
-        files = in_files(procs) + in_memory_files(procs)
-        plain = sum(proc.rss for proc in procs) + files
-        if plain <= self._allowed:
-            return plain
-        # A file that is mapped counts once, as the page a process holds.
-        return sum(map(fair_share, procs)) + max(0, files - mapped(procs))
-
-
-def _pace() -> Pace:
-    return Pace(first=0.002, most=0.2)

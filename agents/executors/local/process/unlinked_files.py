@@ -2,37 +2,32 @@
 
 import os
 import stat
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-from .limits import Pace, Stop, over
+from .limits import Meter, Stop, over
 from .proctable import Proc
-from .reaper import Tree
+from .reaper import ProcessTree
+from .tmpfs_usage import PLACES
 
 _BLOCK = 512  # what st_blocks counts in, on every Linux file system
-_OWN_MEMORY = ("tmp", "dev/shm")
 _MEMORY_FILE = "/memfd:"
 
 
-class HeldOpen:
-    """A meter of the disk that deleted files hold, stopped over `allowed` bytes."""
+class DeletedFiles(Meter):
+    """Samples the disk that deleted files hold, stopped over `allowed` bytes."""
 
-    def __init__(self, tree: Tree, allowed: int) -> None:
+    first, longest = 0.02, 0.5
+
+    def __init__(self, tree: ProcessTree, allowed: int) -> None:
+        super().__init__()
         self._tree = tree
         self._allowed = allowed
-        self._pace = Pace(first=0.02, most=0.5)
 
-    @property
-    def due(self) -> float:
-        """When to check next, on the monotonic clock."""
-        return self._pace.due
-
-    def check(self) -> Stop | None:
-        """Take a sample."""
-        started = time.monotonic()
-        held = sum(size for in_memory, size in _nameless(self._tree.living()) if not in_memory)
-        self._pace.done(started)
+    def sample(self) -> Stop | None:
+        """Add up what all processes of the trial hold."""
+        files = unlinked_files(self._tree.living())
+        held = sum(size for in_memory, size in files if not in_memory)
         if held > self._allowed:
             return Stop("output", over("held deleted files of", held, self._allowed))
         return None
@@ -40,14 +35,20 @@ class HeldOpen:
 
 def in_memory_files(procs: Iterable[Proc]) -> int:
     """Bytes in memory files (memfd_create) that the processes hold, each counted once."""
-    return sum(size for in_memory, size in _nameless(procs) if in_memory)
+    return sum(size for in_memory, size in unlinked_files(procs) if in_memory)
 
 
-def _nameless(procs: Iterable[Proc]) -> Iterator[tuple[bool, int]]:
-    """(is in memory, bytes) of each nameless file; those on the trial's own /tmp count there."""
+def unlinked_files(procs: Iterable[Proc]) -> Iterator[tuple[bool, int]]:
+    """(is in memory, bytes) of each open file without a name.
+
+    Without those on the trial's own /tmp and /dev/shm: they count where these do.
+    """
     seen = set[tuple[int, int]]()
     for proc in procs:
-        own = {_device(f"/proc/{proc.pid}/root/{place}") for place in _OWN_MEMORY}
+        own = set[int]()
+        for place in PLACES:
+            with suppress(OSError):
+                own.add(os.stat(f"/proc/{proc.pid}/root/{place}").st_dev)  # noqa: PTH116, a hot path
         for link, facts in _open_files(proc.pid):
             key = (facts.st_dev, facts.st_ino)
             if stat.S_ISREG(facts.st_mode) and not facts.st_nlink and key not in seen:
@@ -64,9 +65,3 @@ def _open_files(pid: int) -> Iterator[tuple[str, os.stat_result]]:
             with suppress(OSError):
                 path = f"{folder}/{name}"
                 yield os.readlink(path), os.stat(path)  # noqa: PTH115, PTH116, a hot path
-
-
-def _device(place: str) -> int:
-    with suppress(OSError):
-        return os.stat(place).st_dev  # noqa: PTH116, a hot path
-    return 0

@@ -1,4 +1,4 @@
-"""Bubblewrap: the room as a file system and namespaces of its own."""
+"""Bubblewrap: a file system and namespaces of its own hold a process to its `SandboxSpec`."""
 
 import shutil
 import subprocess
@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-from .spec import Room
+from .spec import SandboxSpec
 from .system import ALL_HARDWARE, ETC, HARDWARE, SYSTEM
 
 ANSWER = Path("/metrics.json")
-"""Where a process in such a room finds the file it may write."""
+"""Where a process in there finds the file it may write."""
 TEMP = Path("/tmp")
 """A memory file system of its own."""
 _SECONDS = 20
@@ -24,22 +24,29 @@ _APART = (
 _FIRST = ("/bin/sh", "-c", '"$@"; exit $?', "sh")
 
 
-def command(room: Room, argv: Sequence[str]) -> list[str]:
-    """The bwrap command line that runs `argv` in its room."""
-    folder = "--bind" if room.writable else "--ro-bind"
+def command(spec: SandboxSpec, argv: Sequence[str]) -> list[str]:
+    """The bwrap command line that runs `argv` and lets it touch what `spec` says."""
+    folder = "--bind" if spec.writable else "--ro-bind"
+    hardware = (ALL_HARDWARE,) if spec.devices else HARDWARE
+    links = [path for path in SYSTEM if path.is_symlink()]
+    folders = [path for path in SYSTEM if path not in links]
+    in_memory = ("--size", str(spec.memory), "--tmpfs")
     return [
         shutil.which("bwrap") or "bwrap",
         *_APART,
-        *_system(room),
-        *_devices(room),
-        *("--size", str(room.memory), "--tmpfs", str(TEMP)),
-        *_shown(room.tools.read),
-        *_linked(room.tools.links),
-        *_shown(map(Path, room.data)),
-        *(folder, str(room.folder), str(room.place)),
-        *(("--bind", str(room.answer), str(ANSWER)) if room.answer else ()),
+        *_shown([*folders, *ETC, *hardware]),
+        *_linked(links),
+        *("--proc", "/proc", "--dev", "/dev", *in_memory, "/dev/shm"),
+        *(word for device in spec.devices for word in ("--dev-bind", device, device)),
+        *("--remount-ro", "/dev"),
+        *(*in_memory, str(TEMP)),
+        *_shown(spec.tools.read),
+        *_linked(spec.tools.links),
+        *_shown(map(Path, spec.data)),
+        *(folder, str(spec.folder), str(spec.place)),
+        *(("--bind", str(spec.answer), str(ANSWER)) if spec.answer else ()),
         # The root itself is a memory file system without a limit.
-        *("--remount-ro", "/", "--chdir", str(room.place)),
+        *("--remount-ro", "/", "--chdir", str(spec.place)),
         *("--", *_FIRST, *argv),
     ]
 
@@ -67,19 +74,6 @@ def mend() -> str:
     if shutil.which("bwrap") is None:
         return "apt-get install bubblewrap"
     return "allow user namespaces, and have bubblewrap 0.8 or later: bwrap --version"
-
-
-def _system(room: Room) -> list[str]:
-    hardware = (ALL_HARDWARE,) if room.devices else HARDWARE
-    links = [path for path in SYSTEM if path.is_symlink()]
-    folders = [path for path in SYSTEM if path not in links]
-    return [*_shown([*folders, *ETC, *hardware]), *_linked(links)]
-
-
-def _devices(room: Room) -> list[str]:
-    mine = [word for device in room.devices for word in ("--dev-bind", device, device)]
-    shared = ("--size", str(room.memory), "--tmpfs", "/dev/shm")
-    return ["--proc", "/proc", "--dev", "/dev", *shared, *mine, "--remount-ro", "/dev"]
 
 
 def _shown(paths: Iterable[Path]) -> list[str]:

@@ -7,7 +7,7 @@ from .tools import Tools
 
 
 @dataclass(frozen=True)
-class Room:
+class SandboxSpec:
     """A folder to start in, what else may be read or written, and nothing more."""
 
     folder: Path

@@ -44,7 +44,10 @@ def tools_for(program: str, search: str, closed: tuple[Path, ...] = ()) -> Tools
     read: dict[Path, None] = {}
     links: dict[Path, None] = {}
     for python in pythons.values():
-        read |= dict.fromkeys(p for prefix in python.prefixes for p in _open(prefix, closed))
+        for prefix in python.prefixes:
+            is_parent = any(folder.is_relative_to(prefix) for folder in closed)
+            parts = [prefix / part for part in _PARTS] if is_parent else [prefix]
+            read |= dict.fromkeys(parts)
     started = pythons[program].executable if program in pythons else program
     for executable in [started, *(python.executable for python in pythons.values())]:
         if not Path(executable).is_absolute():  # one of the candidate's own files
@@ -52,24 +55,11 @@ def tools_for(program: str, search: str, closed: tuple[Path, ...] = ()) -> Tools
         *hops, last = _hops(Path(executable))
         links |= dict.fromkeys(hops)
         read |= {last: None}
-    shown = _outermost(tuple(read))
+    shown: tuple[Path, ...] = ()
+    for path in sorted(read):  # what lies in the system's folders, or in another, is shown anyway
+        if path.is_absolute() and path.exists() and not is_below(path, (*SYSTEM, *shown)):
+            shown = (*shown, path)
     return Tools(started, shown, tuple(h for h in links if not is_below(h, (*SYSTEM, *shown))))
-
-
-def _outermost(paths: tuple[Path, ...]) -> tuple[Path, ...]:
-    """Those that exist and lie in none of the system's folders nor of each other."""
-    found: list[Path] = []
-    for path in sorted(paths):
-        if path.is_absolute() and path.exists() and not is_below(path, (*SYSTEM, *found)):
-            found.append(path)
-    return tuple(found)
-
-
-def _open(prefix: Path, closed: tuple[Path, ...]) -> Iterator[Path]:
-    if any(folder.is_relative_to(prefix) for folder in closed):
-        yield from (prefix / part for part in _PARTS)
-    else:
-        yield prefix
 
 
 def _hops(program: Path) -> Iterator[Path]:
