@@ -5,13 +5,17 @@ wall clock of a step less the trial's own duration; the first step lays the fold
 repositories take turns, and on a busy machine `least` and `cpu`, this process's own processor time,
 say more than the median.
 
-    python benchmarks/bigrepo.py [--quick] [--json FILE]
+With `--folders` instead: what it costs to give a trial of `true` its folder of 10,000 files, by
+each means there is here. The product keeps a folder in a sandbox, and makes a new one elsewhere.
+
+    python benchmarks/bigrepo.py [--quick] [--folders] [--json FILE]
 """
 
 import argparse
 import json
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -20,12 +24,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import pygit2
 from airesearch.agents.campaign import Campaign
+from airesearch.agents.executors.local.folder_cache import FolderCache
+from airesearch.agents.executors.local.process import Limits, ProcessResult, remove, run
+from airesearch.agents.executors.local.sandbox import SandboxSpec, tools_for, wrap
 from airesearch.agents.loop import step
 from airesearch.agents.proposers.base import Brief, Proposal
 from airesearch.agents.proposers.registry import Agent
 from airesearch.agents.setup.create_lab import create_lab
 from airesearch.gitlab.desk.desk import Desk
+from airesearch.gitlab.store import trees
 
 TASK = """\
 name: bigrepo
@@ -38,6 +47,7 @@ FOLDERS = 100
 FILES_A_FOLDER = 100
 BYTES_A_FILE = 50_000
 STEPS = 40
+FOLDER_TURNS = 6
 
 
 class Noop:
@@ -99,11 +109,99 @@ def row(name: str, folder: Path, costs: list[tuple[float, float]]) -> dict[str, 
     }
 
 
+def folder_costs(place: Path, quick: bool) -> list[dict[str, Any]]:
+    """What a trial of `true` costs in a folder of 10,000 files, however it got it."""
+    repo = pygit2.init_repository(str(place / "repo"), bare=True)
+    draws, size = random.Random(0), 200 if quick else BYTES_A_FILE // 10
+    files = {
+        f"data/{number // 100:03d}/{number % 100:03d}.bin": draws.randbytes(size)
+        for number in range(FOLDERS * FILES_A_FOLDER)
+    }
+    whole = trees.edit(repo, trees.EMPTY, files)
+    candidates = [trees.edit(repo, whole, {"knob.txt": b"%d" % n}) for n in range(FOLDER_TURNS)]
+    true = shutil.which("true") or "/bin/true"
+    spec = SandboxSpec(place, Path("/candidate"), True, 1 << 30, tools_for(true, os.defpath))
+    cache, master = FolderCache(repo, place / "kept", is_sealed=True), place / "master"
+
+    def trial(folder: Path, *before: str, seen: Path | None = None, **more: Any) -> ProcessResult:
+        argv = wrap("bwrap", replace(spec, folder=seen or folder), [true])
+        result = run([*before, *argv], folder=folder, env={"PATH": os.defpath},
+                     limits=Limits(60, 1 << 30, 1 << 30), **more)  # fmt: skip
+        assert result.code == 0, result
+        return result
+
+    def kept(candidate: trees.Oid, fresh: Path) -> None:
+        lent = cache.export("candidate", candidate, lambda _: True, fresh)
+        cache.give_back("candidate", trial(lent.folder, before=lent.snapshot).left)
+
+    def exported(candidate: trees.Oid, fresh: Path) -> None:
+        trees.lay_out(repo, candidate, fresh, lambda _: True)
+        trial(fresh)
+        remove(fresh)
+
+    def copied(candidate: trees.Oid, fresh: Path) -> None:
+        advance(candidate)
+        copy = ["cp", "-r", "--reflink=always", master, fresh]
+        subprocess.run(copy, check=True, capture_output=True)
+        trial(fresh)
+        remove(fresh)
+
+    def overlaid(candidate: trees.Oid, fresh: Path) -> None:
+        advance(candidate)
+        for name in ("upper", "work", "seen"):
+            (fresh / name).mkdir(parents=True)
+        layers = f"lowerdir={master},upperdir={fresh / 'upper'},workdir={fresh / 'work'},userxattr"
+        script = 'mount -t overlay overlay -o "$0" "$1" && shift && exec "$@"'
+        apart = ("unshare", "-Urm", "sh", "-c", script, layers, str(fresh / "seen"))
+        trial(fresh / "upper", *apart, seen=fresh / "seen")
+        remove(fresh)
+
+    at = trees.EMPTY
+
+    def advance(candidate: trees.Oid) -> None:
+        nonlocal at
+        for one in trees.differences(repo, at, candidate):
+            (master / one.path).parent.mkdir(parents=True, exist_ok=True)
+            (master / one.path).unlink(missing_ok=True)
+            if one.after is not None:
+                trees.write_file(repo, one.after, master / one.path)
+        at = candidate
+
+    ways = {"kept folder": kept, "new folder": exported, "reflinks": copied, "overlay": overlaid}
+    taken: dict[str, list[float]] = {name: [] for name in ways}
+    for turn, candidate in enumerate(candidates):
+        for name, way in list(ways.items()):
+            start = time.perf_counter()
+            try:
+                way(candidate, place / f"{name}-{turn}")
+            except (AssertionError, subprocess.CalledProcessError) as error:
+                print(f"{name}: not to be had here: {str(error)[:60]}")
+                del ways[name]
+                continue
+            taken[name].append(1000 * (time.perf_counter() - start))
+    return [
+        {"folder": name, "first_ms": times[0], "trial_ms": statistics.median(times[1:]),
+         "least_ms": min(times[1:])}
+        for name, times in taken.items() if name in ways
+    ]  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a tenth of the bytes")
     parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--folders", action="store_true", help="compare ways to make a folder")
     options = parser.parse_args()
+    if options.folders:
+        with tempfile.TemporaryDirectory(prefix="airesearch-bench-") as place:
+            found = folder_costs(Path(place), options.quick)
+        print(f"{'':>12} {'first':>9} {'trial':>9} {'least':>9}   (ms)")
+        for one in found:
+            times = " ".join(f"{one[key]:>9.1f}" for key in ("first_ms", "trial_ms", "least_ms"))
+            print(f"{one['folder']:>12} {times}")
+        if options.json:
+            options.json.write_text(json.dumps(found, indent=1) + "\n")
+        return
     with tempfile.TemporaryDirectory(prefix="airesearch-bench-") as place:
         folders = {name: Path(place, name) for name in ("small", "large")}
         for folder in folders.values():
