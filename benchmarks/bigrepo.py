@@ -135,7 +135,7 @@ def folder_costs(place: Path, quick: bool) -> list[dict[str, Any]]:
         cache.give_back("candidate", trial(lent.folder, before=lent.snapshot).left)
 
     def exported(candidate: trees.Oid, fresh: Path) -> None:
-        trees.lay_out(repo, candidate, fresh, lambda _: True)
+        trees.export_tree(repo, candidate, fresh, lambda _: True)
         trial(fresh)
         remove(fresh)
 

@@ -7,7 +7,6 @@ from ...policies.task.task import MIB, Task
 from .slots import Slots
 
 
-
 def slots_for(lab: Lab, task: Task) -> Slots | None:
     """The slots of this machine for trials of `task`; None where workers alone limit them."""
     if task.resources is None and not task.is_timing:

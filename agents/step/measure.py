@@ -18,9 +18,9 @@ from ...policies.access.guard import runner_policy
 from ..executors.attach import forget, run_trial
 from ..executors.environment import find_command
 from ..snapshot import Snapshot as Campaign
+from ..trials.job import Job
 from ..trials.outcome import Outcome
 from ..trials.program_id import same_program
-from ..trials.job import Job
 
 _NOT_ANSWERS = (Status.CANCELLED, Status.LOST, Status.DENIED, Status.DUPLICATE)
 _LINE_COUNTS = {"code_lines", "diff_lines"}

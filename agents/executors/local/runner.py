@@ -31,7 +31,6 @@ from .process_outcome import evaluator_failure, from_process
 from .trial_process import TrialProcess
 
 
-
 class Runner:
     """Runs trials of a task. `variables` is the environment trials inherit a part of."""
 

@@ -110,9 +110,7 @@ class TrialProcess:
             return text
 
         budget = self._task.budget
-        limits = Limits(
-            budget.trial_seconds, budget.trial_memory_mb * MIB, budget.output_mb * MIB
-        )
+        limits = Limits(budget.trial_seconds, budget.trial_memory_mb * MIB, budget.output_mb * MIB)
         if gpu is not None:
             env = {**env, "CUDA_VISIBLE_DEVICES": gpu}
         argv = wrap(self.kind, spec, [program, *shlex.split(command)[1:]])
