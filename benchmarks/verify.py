@@ -24,8 +24,8 @@ from airesearch.agents.setup.create_lab import create_lab
 from airesearch.agents.step.judge import judge_and_promote
 from airesearch.agents.step.measure import measure
 from airesearch.agents.step.propose import propose_baseline
-from airesearch.agents.trials.outcome import Outcome
 from airesearch.agents.trials.job import Job
+from airesearch.agents.trials.outcome import Outcome
 from airesearch.gitlab.reader.repository import Repository
 from airesearch.gitlab.record.facts import Metric, Operator, Status
 from airesearch.gitlab.record.records import Propose
