@@ -2,11 +2,11 @@
 
 A candidate is screened on three seeds and then compared with the incumbent pair by pair, both sides
 with the same seed, until one of these ends it: the pairs suffice, they can no longer, or the
-replicates are used up. It has a share of the campaign's error (`policies.ledger`), and every look
+replicates are used up. It has a share of the campaign's error (`error_budget`), and every look
 at the pairs spends a part of that share, so that stopping early is paid for (Bonferroni over looks,
 as in P. Armitage et al., Repeated significance tests on accumulating data, JRSS A 132, 1969).
 
-Half of the share goes to the exact signed-rank test (`policies.ranks`), which is right for any
+Half of the share goes to the exact signed-rank test (`signed_rank`), which is right for any
 noise and needs many pairs; a look is worth its part once so many pairs could reach it. The other
 half goes to few pairs that are all clear of the noise: with the smallest gain at k noise units the
 chance of n such pairs is at most F(k)^n, F being the upper tail of Cauchy's distribution. For k
