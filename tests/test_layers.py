@@ -13,7 +13,6 @@ ROOMS = ("examples", "gitlab", "policies", "agents", "commands", "door")
 OWNERS = {
     "click": ("cli.py", "boundary.py", "commands/"),
     "dulwich": ("gitlab/reader/",),
-    "libcst": ("agents/proposers/tuner/knobs/",),
     "optuna": ("agents/proposers/tuner/sampler.py",),
     "pathspec": ("policies/paths.py",),
     "psutil": ("agents/executors/local/process/",),

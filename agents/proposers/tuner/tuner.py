@@ -10,7 +10,7 @@ from typing import ClassVar
 from ....gitlab.desk.desk import Desk
 from ....gitlab.errors import AiresearchError
 from ..base import Brief, Past, Proposal
-from .knobs import Knob, assign, find, outline, read
+from .knobs import Knob, assign, find, read, without_literals
 from .knobs.domains import Value, same
 from .sampler import Scored, suggest
 from .wording import body, split_name, subject
@@ -24,7 +24,7 @@ class _Version:
     """One content of a file: its literals by name, and all that is not a literal."""
 
     values: Mapping[str, Value]
-    outline: str
+    without_literals: str
 
 
 class Tuner:
@@ -90,8 +90,8 @@ def _score(one: Past) -> float:
 
 def _same_code(one: Mapping[str, _Version], other: Mapping[str, _Version]) -> bool:
     """A failure is blamed on values only where nothing but values differs from the parent."""
-    return {path: it.outline for path, it in one.items()} == {
-        path: it.outline for path, it in other.items()
+    return {path: it.without_literals for path, it in one.items()} == {
+        path: it.without_literals for path, it in other.items()
     }
 
 
@@ -146,7 +146,7 @@ def _decoded(data: bytes) -> tuple[str, str] | None:
 def _parsed(data: bytes) -> _Version | None:
     decoded = _decoded(data)
     try:
-        return _Version(read(decoded[0]), outline(decoded[0])) if decoded else None
+        return _Version(read(decoded[0]), without_literals(decoded[0])) if decoded else None
     except (SyntaxError, ValueError, RecursionError):  # each is how ast says that it is no Python
         return None
 

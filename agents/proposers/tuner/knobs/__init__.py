@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from .domains import Domain, Value, same
 from .rules import CHOICES, FIXED, RANGE, default_domain, is_seed, marked_domain
-from .sites import Site, sites, split_lines
-from .text import literal, rewrite
+from .sites import Site, sites
+from .text import literal
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,11 @@ def read(source: str) -> dict[str, Value]:
     return {site.name: site.value for site in sites(source)}
 
 
-def outline(source: str) -> str:
+def without_literals(source: str) -> str:
     """The source without its named literals: the same for two that differ in values only."""
-    lines = split_lines(source)
     for site in reversed(sites(source)):
-        line = lines[site.line - 1]
-        lines[site.line - 1] = line[: site.column] + line[site.column + len(site.text) :]
-    return "\n".join(lines)
+        source = source[: site.start] + source[site.end :]
+    return source.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def assign(source: str, values: Mapping[str, Value]) -> str:
@@ -62,12 +60,11 @@ def assign(source: str, values: Mapping[str, Value]) -> str:
     """
     there = {site.name: site for site in sites(source)}
     changed = [(there[name], value) for name, value in values.items()]
-    edits = {
-        (site.line, site.column): literal(site.text, value)
-        for site, value in changed
-        if not same(site.value, value)
-    }
-    return rewrite(source, edits) if edits else source
+    for site, value in sorted(changed, key=lambda one: one[0].start, reverse=True):
+        if not same(site.value, value):
+            text = literal(source[site.start : site.end], value)
+            source = source[: site.start] + text + source[site.end :]
+    return source
 
 
 def _comments(source: str) -> dict[int, str]:

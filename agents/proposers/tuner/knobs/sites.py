@@ -1,6 +1,7 @@
 """Where a Python source holds named literal values, by `ast`: fast enough for long histories."""
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -8,10 +9,13 @@ from itertools import chain
 
 from .domains import Value
 
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""Where Python ends a line: not at a form feed or U+2028."""
+
 
 @dataclass(frozen=True)
 class Site:
-    """A named literal. Lines count from 1, columns from 0 in characters; `text` is its first line.
+    """A named literal: `source[start:end]`, which ends on line `end_line`, counted from 1.
 
     Most `doubtful` ones are no constants of an experiment: a local variable, a name assigned twice,
     an Enum's member, a boolean handed to a function (to a class it is an option).
@@ -19,11 +23,17 @@ class Site:
 
     name: str
     value: Value
-    line: int
-    column: int
+    start: int
+    end: int
     end_line: int
-    text: str
     doubtful: bool
+
+
+@dataclass(frozen=True)
+class _Literal:
+    name: str
+    node: ast.expr
+    doubtful: bool = False
 
 
 def sites(source: str) -> tuple[Site, ...]:
@@ -33,145 +43,111 @@ def sites(source: str) -> tuple[Site, ...]:
     `SVC(C=1.0)` is `SVC.C`; `OPTIONS = {"eta": 0.3}` is `OPTIONS.eta`; `add_argument("--lr",
     default=0.1)` is `--lr`. A repeated name gets `#2`, `#3` … in order of place.
     """
-    lines = split_lines(source)
-    found = _named(ast.parse(source))
+    lines = [0, *(end.end() for end in _LINE_END.finditer(source)), len(source)]
+
+    def offset(line: int, column: int) -> int:
+        """Of a place that `ast` counts in bytes of UTF-8."""
+        before = source[lines[line - 1] : lines[line]].encode()[:column]
+        return lines[line - 1] + len(before.decode())
+
+    found = _literals(ast.parse(source))
     found.sort(key=lambda one: (one.node.lineno, one.node.col_offset))
     counts: Counter[str] = Counter()
     made = []
-    for named in found:
-        counts[named.name] += 1
-        name = named.name if counts[named.name] == 1 else f"{named.name}#{counts[named.name]}"
-        made.append(_site(replace(named, name=name), lines))
+    for one in found:
+        node = one.node
+        counts[one.name] += 1
+        end_line = node.end_lineno or node.lineno
+        made.append(
+            Site(
+                name=one.name if counts[one.name] == 1 else f"{one.name}#{counts[one.name]}",
+                value=ast.literal_eval(node),
+                start=offset(node.lineno, node.col_offset),
+                end=offset(end_line, node.end_col_offset or 0),
+                end_line=end_line,
+                doubtful=one.doubtful,
+            )
+        )
     return tuple(made)
 
 
-def split_lines(source: str) -> list[str]:
-    """The lines as Python counts them: a form feed or U+2028 ends none."""
-    return source.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-
-@dataclass(frozen=True)
-class _Scope:
-    prefix: str = ""
-    doubtful: bool = False
-
-
-@dataclass(frozen=True)
-class _Named:
-    name: str
-    node: ast.expr
-    doubtful: bool = False
-
-
-def _site(named: _Named, lines: list[str]) -> Site:
-    node, line = named.node, lines[named.node.lineno - 1].encode()
-    end = node.end_col_offset if node.end_lineno == node.lineno else None
-    return Site(
-        name=named.name,
-        value=ast.literal_eval(node),
-        line=node.lineno,
-        column=len(line[: node.col_offset].decode()),
-        end_line=node.end_lineno or node.lineno,
-        text=line[node.col_offset : end].decode(),
-        doubtful=named.doubtful,
-    )
-
-
-def _named(tree: ast.Module) -> list[_Named]:
-    found: list[_Named] = []
-    stored: Counter[str] = Counter()
-    todo: list[tuple[ast.AST, _Scope]] = [(tree, _Scope())]
+def _literals(tree: ast.Module) -> list[_Literal]:
+    found: list[_Literal] = []
+    assigned: Counter[str] = Counter()
+    todo: list[tuple[ast.AST, str, bool]] = [(tree, "", False)]
     while todo:
-        node, scope = todo.pop()
-        found += [one for one in _own(node, scope) if _is_literal(one.node)]
-        stored.update(_stored(node, scope))
-        todo += [(child, _inner(node, scope)) for child in _children(node)]
-    return [replace(one, doubtful=one.doubtful or stored[one.name] > 1) for one in found]
+        node, prefix, doubtful = todo.pop()
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                found += _values(prefix + name, value, doubtful)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                found += _values(prefix + name, value, doubtful)
+            case ast.Call():
+                found += _arguments(node)
+            case ast.Name(id=name, ctx=ast.Store()):
+                assigned[prefix + name] += 1
+            case ast.Global(names=names):
+                assigned.update(names)
+            case ast.JoinedStr():
+                continue  # what an f-string holds has no exact place before Python 3.12
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                found += _defaults(node)
+                prefix, doubtful = f"{name}.", True
+            case ast.ClassDef(name=name, bases=bases):
+                is_enum = any(_called(base).endswith(("Enum", "Flag")) for base in bases)
+                prefix, doubtful = f"{name}.", is_enum
+        decorators = getattr(node, "decorator_list", [])
+        for child in ast.iter_child_nodes(node):
+            if child not in decorators or (isinstance(child, ast.Call) and _option(child)):
+                todo.append((child, prefix, doubtful))
+    return [replace(one, doubtful=one.doubtful or assigned[one.name] > 1) for one in found]
 
 
-def _own(node: ast.AST, scope: _Scope) -> Iterator[_Named]:
-    match node:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value):
-            yield from _value(scope.prefix + name, value, scope.doubtful)
-        case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-            yield from _value(scope.prefix + name, value, scope.doubtful)
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            yield from _defaults(node)
-        case ast.Call():
-            for keyword in node.keywords:
-                if keyword.arg:
-                    yield from _value(*_argument(node, keyword.arg, keyword.value))
-
-
-def _value(name: str, node: ast.expr, doubtful: bool) -> Iterator[_Named]:
-    if not isinstance(node, ast.Dict):
-        yield _Named(name, node, doubtful)
+def _values(name: str, node: ast.expr, doubtful: bool) -> Iterator[_Literal]:
+    """The literal that a name is given, or those of the dict."""
+    if isinstance(node, ast.Dict):
+        for key, value in zip(node.keys, node.values, strict=True):
+            if isinstance(key, ast.Constant) and isinstance(key.value, str):
+                yield from _values(f"{name}.{key.value}", value, False)
         return
-    for key, value in zip(node.keys, node.values, strict=True):
-        if isinstance(key, ast.Constant) and isinstance(key.value, str):
-            yield from _value(f"{name}.{key.value}", value, False)
+    sign = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+    kinds = (int, float) if sign else (bool, int, float, str, type(None))
+    constant = node.operand if isinstance(node, ast.UnaryOp) and sign else node
+    if isinstance(constant, ast.Constant) and type(constant.value) in kinds:
+        yield _Literal(name, node, doubtful)
 
 
-def _defaults(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[_Named]:
+def _defaults(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[_Literal]:
     positional = [*node.args.posonlyargs, *node.args.args]
     ordinary = zip(reversed(positional), reversed(node.args.defaults), strict=False)
     named = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
     for argument, value in chain(ordinary, named):
-        if value is not None:
-            yield _Named(f"{node.name}.{argument.arg}", value)
+        if value is not None and not isinstance(value, ast.Dict):
+            yield from _values(f"{node.name}.{argument.arg}", value, False)
 
 
-def _argument(call: ast.Call, keyword: str, value: ast.expr) -> tuple[str, ast.expr, bool]:
-    option = _option(call)
-    if option and keyword == "default":
-        return option, value, False
-    owner = _owner(call.func)
-    switch = isinstance(value, ast.Constant) and isinstance(value.value, bool)
-    return f"{owner}.{keyword}", value, switch and owner[:1].islower()
+def _arguments(call: ast.Call) -> Iterator[_Literal]:
+    option, called = _option(call), _called(call.func)
+    for keyword in call.keywords:
+        if option and keyword.arg == "default":
+            yield from _values(option, keyword.value, False)
+        elif keyword.arg:
+            value = keyword.value
+            is_switch = isinstance(value, ast.Constant) and isinstance(value.value, bool)
+            doubtful = is_switch and called[:1].islower()
+            yield from _values(f"{called}.{keyword.arg}", value, doubtful)
 
 
 def _option(call: ast.Call) -> str | None:
+    """The command-line option that a call defines."""
     texts = [one.value for one in call.args if isinstance(one, ast.Constant)]
     return next((text for text in texts if isinstance(text, str) and text.startswith("--")), None)
 
 
-def _owner(node: ast.expr) -> str:
+def _called(node: ast.expr) -> str:
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name
         case ast.Call(func=inner) | ast.Subscript(value=inner):
-            return _owner(inner)
+            return _called(inner)
     return "call"
-
-
-def _children(node: ast.AST) -> Iterator[ast.AST]:
-    decorators = getattr(node, "decorator_list", [])
-    for child in ast.iter_child_nodes(node):
-        if child not in decorators or (isinstance(child, ast.Call) and _option(child)):
-            yield child
-
-
-def _inner(node: ast.AST, scope: _Scope) -> _Scope:
-    match node:
-        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
-            return _Scope(f"{name}.", doubtful=True)
-        case ast.ClassDef(name=name, bases=bases):
-            return _Scope(f"{name}.", any(_owner(one).endswith(("Enum", "Flag")) for one in bases))
-    return scope
-
-
-def _stored(node: ast.AST, scope: _Scope) -> list[str]:
-    match node:
-        case ast.Name(id=name, ctx=ast.Store()):
-            return [scope.prefix + name]
-        case ast.Global(names=names):
-            return names
-    return []
-
-
-def _is_literal(node: ast.expr) -> bool:
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        operand = node.operand
-        return isinstance(operand, ast.Constant) and type(operand.value) in (int, float)
-    kinds = (bool, int, float, str, type(None))
-    return isinstance(node, ast.Constant) and type(node.value) in kinds
