@@ -13,7 +13,7 @@ from math import exp, log, prod
 from ....gitlab.errors import NothingToDo
 from ....gitlab.record.facts import Goal
 from .knobs import Knob
-from .knobs.domains import Choices, Value
+from .knobs.domains import Place, Value
 
 _TPE_AFTER = 8
 _STEP = (0.05, 0.4)
@@ -23,11 +23,15 @@ _STEPS_AT_ONCE = 3
 _DRAWS = 20
 _LISTABLE = 20_000
 
-Place = float | int
-
 
 class Exhausted(NothingToDo):
     """Every combination of the knobs' values has been tried."""
+
+
+@dataclass(frozen=True)
+class _Trial:
+    places: Mapping[str, Place]
+    loss: float
 
 
 @dataclass(frozen=True)
@@ -47,30 +51,27 @@ def suggest(
     than the worst. Raises Exhausted when nothing is left to try.
     """
     rng = random.Random(seed)
+    sign = 1 if goal == "minimize" else -1
+    losses = [sign * trial.score for trial in past if trial.score is not None]
+    best, worst = min(losses, default=0.0), max(losses, default=0.0)
+    failed = worst + (worst - best) + 1e-9
+    trials = []
+    for trial in past:
+        known = [(knob, trial.values[knob.name]) for knob in knobs if knob.name in trial.values]
+        places = {k.name: k.domain.place(value) for k, value in known if k.domain.knows(value)}
+        trials.append(_Trial(places, failed if trial.score is None else sign * trial.score))
     tried = {_key(knobs, trial.values) for trial in past}
-    trials = _trials(knobs, past, goal)
     for _ in range(_DRAWS):
-        values = _values(knobs, _draw(knobs, trials, rng))
+        drawn = _draw(knobs, trials, rng)
+        values = {knob.name: knob.domain.at(drawn[knob.name]) for knob in knobs}
         if _key(knobs, values) not in tried:
             return values
     return _untried(knobs, tried, rng)
 
 
-@dataclass(frozen=True)
-class _Trial:
-    places: Mapping[str, Place]
-    loss: float
-
-
-def _trials(knobs: Sequence[Knob], past: Sequence[Scored], goal: Goal) -> list[_Trial]:
-    sign = 1 if goal == "minimize" else -1
-    known = [sign * trial.score for trial in past if trial.score is not None]
-    best, worst = min(known, default=0.0), max(known, default=0.0)
-    failed = worst + (worst - best) + 1e-9
-    return [
-        _Trial(_places(knobs, one.values), failed if one.score is None else sign * one.score)
-        for one in past
-    ]
+def _key(knobs: Sequence[Knob], values: Mapping[str, Value]) -> str:
+    there = [values.get(knob.name, ...) for knob in knobs]
+    return repr([float(value) if type(value) is int else value for value in there])
 
 
 def _draw(
@@ -86,26 +87,25 @@ def _draw(
 def _step(
     knobs: Sequence[Knob], start: Mapping[str, Place], rng: random.Random
 ) -> dict[str, Place]:
+    """A few knobs a little off `start`, each kept in [0, 1] as by mirrors at its ends."""
     width = exp(rng.uniform(*map(log, _STEP)))
     count = min(len(knobs), rng.randint(1, _STEPS_AT_ONCE))
-    moved = {knob.name: _near(knob, start, width, rng) for knob in rng.sample(list(knobs), count)}
-    return {**{knob.name: _place(knob, knob.value) for knob in knobs}, **start, **moved}
-
-
-def _near(knob: Knob, start: Mapping[str, Place], width: float, rng: random.Random) -> Place:
-    place = start.get(knob.name, _place(knob, knob.value))
-    if choices := _unordered(knob):
-        return rng.choice([other for other in range(len(choices.values)) if other != place])
-    step = rng.gauss(0, width)
-    while abs(step) < _LEAST_STEP:
+    places = {**{knob.name: knob.domain.place(knob.value) for knob in knobs}, **start}
+    for knob in rng.sample(list(knobs), count):
+        place, many = places[knob.name], knob.domain.categories
+        if many:
+            places[knob.name] = rng.choice([other for other in range(many) if other != place])
+            continue
         step = rng.gauss(0, width)
-    moved = abs(place + step)
-    return max(0.0, 1 - abs(1 - moved))
+        while abs(step) < _LEAST_STEP:
+            step = rng.gauss(0, width)
+        places[knob.name] = max(0.0, 1 - abs(1 - abs(place + step)))
+    return places
 
 
 def _anywhere(knob: Knob, rng: random.Random) -> Place:
-    choices = _unordered(knob)
-    return rng.randrange(len(choices.values)) if choices else rng.random()
+    many = knob.domain.categories
+    return rng.randrange(many) if many else rng.random()
 
 
 def _tpe(knobs: Sequence[Knob], trials: Sequence[_Trial], seed: int) -> Mapping[str, Place]:
@@ -114,8 +114,8 @@ def _tpe(knobs: Sequence[Knob], trials: Sequence[_Trial], seed: int) -> Mapping[
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     space: dict[str, BaseDistribution] = {
-        knob.name: CategoricalDistribution(range(len(choices.values)))
-        if (choices := _unordered(knob))
+        knob.name: CategoricalDistribution(range(many))
+        if (many := knob.domain.categories)
         else FloatDistribution(0, 1)
         for knob in knobs
     }
@@ -133,40 +133,11 @@ def _tpe(knobs: Sequence[Knob], trials: Sequence[_Trial], seed: int) -> Mapping[
     return study.ask(space).params
 
 
-def _unordered(knob: Knob) -> Choices | None:
-    domain = knob.domain
-    return domain if isinstance(domain, Choices) and not domain.ordered else None
-
-
-def _place(knob: Knob, value: Value) -> Place:
-    choices = _unordered(knob)
-    return choices.index(value) if choices else knob.domain.unit(value)
-
-
-def _places(knobs: Sequence[Knob], values: Mapping[str, Value]) -> dict[str, Place]:
-    known = [knob for knob in knobs if knob.name in values and knob.domain.knows(values[knob.name])]
-    return {knob.name: _place(knob, values[knob.name]) for knob in known}
-
-
-def _values(knobs: Sequence[Knob], places: Mapping[str, Place]) -> dict[str, Value]:
-    return {knob.name: _value(knob, places[knob.name]) for knob in knobs}
-
-
-def _value(knob: Knob, place: Place) -> Value:
-    choices = _unordered(knob)
-    return choices.values[int(place)] if choices else knob.domain.value(place)
-
-
-def _key(knobs: Sequence[Knob], values: Mapping[str, Value]) -> str:
-    there = [values.get(knob.name, ...) for knob in knobs]
-    return repr([float(value) if type(value) is int else value for value in there])
-
-
 def _untried(knobs: Sequence[Knob], tried: set[str], rng: random.Random) -> dict[str, Value]:
-    options = [_options(knob) for knob in knobs]
-    if prod(map(len, options)) > _LISTABLE:
-        return _values(knobs, {knob.name: _anywhere(knob, rng) for knob in knobs})
+    options = [knob.domain.options() for knob in knobs]
     names = [knob.name for knob in knobs]
+    if prod(map(len, options)) > _LISTABLE:
+        return {knob.name: knob.domain.at(_anywhere(knob, rng)) for knob in knobs}
     every = [dict(zip(names, values, strict=True)) for values in product(*options)]
     left = [values for values in every if _key(knobs, values) not in tried]
     if not left:
@@ -175,9 +146,3 @@ def _untried(knobs: Sequence[Knob], tried: set[str], rng: random.Random) -> dict
             "widen a range in the source: NAME = 0.1  # range: 1e-4..1 log",
         )
     return rng.choice(left)
-
-
-def _options(knob: Knob) -> list[Value]:
-    if isinstance(knob.domain, Choices):
-        return list(knob.domain.values)
-    return list(dict.fromkeys(knob.domain.value(step / 1000) for step in range(1001)))

@@ -33,12 +33,27 @@ def find(source: str) -> tuple[Knob, ...]:
     Left out: seeds, values marked `# fixed`, and, unless a comment gives their range or choices,
     strings, None, doubtful sites, and what `default_domain` finds dull.
     """
-    comments = _comments(source)
-    found = [one for one in sites(source) if not FIXED.match(comments.get(one.end_line, ""))]
-    found = [one for one in found if not is_seed(one.name)]
-    marks = _marks(found, comments)
-    domains = [(one, _domain(one, marks.get(one.name))) for one in found]
-    return tuple(Knob(one.name, one.value, domain) for one, domain in domains if domain)
+    tokens = tokenize.generate_tokens(io.StringIO(source, newline=None).readline)
+    comments = {one.start[0]: one.string for one in tokens if one.type == tokenize.COMMENT}
+    found = [
+        site
+        for site in sites(source)
+        if not (FIXED.match(comments.get(site.end_line, "")) or is_seed(site.name))
+    ]
+    marks = {
+        _marked(found, line, comment): comment
+        for line, comment in comments.items()
+        if (RANGE.match(comment) or CHOICES.match(comment))
+        and any(site.end_line == line for site in found)
+    }
+    knobs = []
+    for site in found:
+        domain = None if site.doubtful else default_domain(site.name, site.value)
+        if site.name in marks:
+            domain = marked_domain(marks[site.name], site.name, site.value, site.end_line)
+        if domain is not None:
+            knobs.append(Knob(site.name, site.value, domain))
+    return tuple(knobs)
 
 
 def read(source: str) -> dict[str, Value]:
@@ -67,31 +82,13 @@ def assign(source: str, values: Mapping[str, Value]) -> str:
     return source
 
 
-def _comments(source: str) -> dict[int, str]:
-    tokens = tokenize.generate_tokens(io.StringIO(source, newline=None).readline)
-    return {one.start[0]: one.string for one in tokens if one.type == tokenize.COMMENT}
-
-
-def _marks(found: Sequence[Site], comments: Mapping[int, str]) -> dict[str, str]:
-    marks = {}
-    for line, comment in comments.items():
-        there = [site for site in found if site.end_line == line]
-        if there and (RANGE.match(comment) or CHOICES.match(comment)):
-            marks[_taker(there, comment).name] = comment
-    return marks
-
-
-def _taker(there: Sequence[Site], comment: str) -> Site:
+def _marked(found: Sequence[Site], line: int, comment: str) -> str:
+    """The name of the one literal on a line that its comment can mean."""
+    there = [site for site in found if site.end_line == line]
     numbers = [site for site in there if type(site.value) in (int, float)]
     takers = numbers if numbers and RANGE.match(comment) else there
     if len(takers) > 1:
         names = " and ".join(site.name for site in takers)
-        say = f'line {takers[0].end_line}: "{comment}" could mean {names}: put each on its own line'
+        say = f'line {line}: "{comment}" could mean {names}: put each on its own line'
         raise ValueError(say)
-    return takers[0]
-
-
-def _domain(site: Site, mark: str | None) -> Domain | None:
-    if mark is not None:
-        return marked_domain(mark, site.name, site.value, site.end_line)
-    return None if site.doubtful else default_domain(site.name, site.value)
+    return takers[0].name

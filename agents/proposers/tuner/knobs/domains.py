@@ -2,9 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 Value = bool | int | float | str | None
+Place = float | int
+"""Where a value stands: in [0, 1], or the number of a choice that has no neighbours."""
 
 
 def same(one: Value, other: Value) -> bool:
@@ -20,6 +22,8 @@ class Range:
     high: float
     scale: Literal["linear", "log", "near one"] = "linear"
     integer: bool = False
+    categories: ClassVar = 0
+    """How many choices without neighbours it has: none."""
 
     def knows(self, value: Value) -> bool:
         """Whether it is a finite number; one outside the range counts as at its edge."""
@@ -39,6 +43,12 @@ class Range:
         number = self._short(self._unwarp(low + unit * (high - low)))
         number = min(max(number, self.low), self.high)
         return round(number) if self.integer else float(number)
+
+    place, at = unit, value
+
+    def options(self) -> list[Value]:
+        """A thousand of its values, the same ones once."""
+        return list(dict.fromkeys(self.value(step / 1000) for step in range(1001)))
 
     def _warp(self, number: float) -> float:
         if self.scale == "linear":
@@ -69,6 +79,23 @@ class Choices:
         """Whether neighbours are alike: three rising numbers or more."""
         numbers = [float(value or 0) for value in self.values if type(value) in (int, float)]
         return 2 < len(numbers) == len(self.values) and numbers == sorted(numbers)
+
+    @property
+    def categories(self) -> int:
+        """How many choices without neighbours it has."""
+        return 0 if self.ordered else len(self.values)
+
+    def place(self, value: Value) -> Place:
+        """Where a value it knows stands."""
+        return self.index(value) if self.categories else self.unit(value)
+
+    def at(self, place: Place) -> Value:
+        """The value at a place."""
+        return self.values[int(place)] if self.categories else self.value(place)
+
+    def options(self) -> list[Value]:
+        """Its values."""
+        return list(self.values)
 
     def knows(self, value: Value) -> bool:
         """Whether it is one of the values."""

@@ -1,6 +1,7 @@
 """What a knob may be: what its comment says, else what its name and its value suggest."""
 
 import ast
+import math
 import re
 
 from .domains import Choices, Domain, Range, Value, significant
@@ -43,42 +44,44 @@ def default_domain(name: str, value: Value) -> Domain | None:
     sizes. Strings and None need a comment, as does a name that is plainly no knob (`verbose`,
     `axis`, `n_jobs`, a path, a version).
     """
-    if value is None or isinstance(value, str) or _DULL.fullmatch(_last(name)):
+    word = _last(name)
+    if value is None or isinstance(value, str) or _DULL.fullmatch(word):
         return None
     if isinstance(value, bool):
         return Choices((value, not value))
     if value and not 1e-30 <= abs(value) <= 1e30:  # a sentinel or a limit of the format
         return None
-    return _numeric(_last(name), value)
+    if word.lower().endswith("decay"):  # 0.99 decays an average, 1e-4 weights
+        is_fraction = 0.5 <= value <= 1
+    else:
+        is_fraction = 0 <= value <= 1 and bool(_FRACTION.fullmatch(word))
+    if is_fraction:
+        return _fraction(value)
+    is_rate = bool(_RATE.fullmatch(word))
+    if isinstance(value, int) and not is_rate:
+        return Range(max(1, value // 8), value * 8, "log", integer=True) if value > 0 else None
+    if value <= 0:
+        return Range(4 * value, value / 4) if value < 0 else None
+    span = 100 if is_rate or value <= 0.1 else 10
+    return Range(significant(value / span, 3), significant(value * span, 3), "log")
 
 
 def marked_domain(comment: str, name: str, value: Value, line: int) -> Domain:
     """What a `# range:` or `# choices:` comment allows; raises ValueError if it is malformed."""
     if found := RANGE.match(comment):
         return _range(found[1].strip(), name, value, line)
-    return _choices(comment.partition("choices:")[2], value, line)
+    text = comment.partition("choices:")[2]
+    words = [word.strip() for word in text.split(",")]
+    named = [_read(word) for word in words if word]
+    kept = list({(type(one), one): one for one in [*named, value]}.values())
+    if len(kept) < 2 or "" in words:
+        say = f'line {line}: "choices:{text}" needs two values: write "# choices: relu, tanh"'
+        raise ValueError(say)
+    return Choices(tuple(kept))
 
 
 def _last(name: str) -> str:
     return re.split(r"[.:]", name.partition("#")[0])[-1].lstrip("-").replace("-", "_")
-
-
-def _numeric(name: str, value: float) -> Range | None:
-    if _is_fraction(name, value):
-        return _fraction(value)
-    rate = bool(_RATE.fullmatch(name))
-    if isinstance(value, int) and not rate:
-        return Range(max(1, value // 8), value * 8, "log", integer=True) if value > 0 else None
-    if value <= 0:
-        return Range(4 * value, value / 4) if value < 0 else None
-    span = 100 if rate or value <= 0.1 else 10
-    return Range(significant(value / span, 3), significant(value * span, 3), "log")
-
-
-def _is_fraction(name: str, value: float) -> bool:
-    if name.lower().endswith("decay"):  # 0.99 decays an average, 1e-4 weights
-        return 0.5 <= value <= 1
-    return 0 <= value <= 1 and bool(_FRACTION.fullmatch(name))
 
 
 def _fraction(value: float) -> Range | None:
@@ -97,35 +100,21 @@ def _range(text: str, name: str, value: Value, line: int) -> Range:
         say = f'line {line}: a range needs a number, and {name} is {value!r}: write "# choices: …"'
         raise ValueError(say)
     found = re.fullmatch(r"(\S+?)\s*\.\.\s*(\S+?)(\s+log)?", text)
-    low, high = map(_number, found.groups()[:2]) if found else (None, None)
-    if found is None or low is None or high is None or low >= high or (found[3] and low < _TINY):
+    ends = map(_read, found.groups()[:2]) if found else ()
+    numbers = [end for end in ends if isinstance(end, int | float) and abs(end) <= 1 / _TINY]
+    numbers = [end for end in numbers if not isinstance(end, bool)]
+    least = _TINY if found and found[3] else -math.inf
+    if found is None or len(numbers) < 2 or not least <= numbers[0] < numbers[1]:
         raise ValueError(
             f'line {line}: "range: {text}" is no range for {name}: write "# range: LOW..HIGH" or '
             '"# range: LOW..HIGH log", LOW below HIGH and, for log, above zero'
         )
-    whole = all(isinstance(one, int) for one in (value, low, high))
-    return Range(low, high, "log" if found[3] else "linear", integer=whole)
+    whole = all(isinstance(one, int) for one in (value, *numbers))
+    return Range(numbers[0], numbers[1], "log" if found[3] else "linear", integer=whole)
 
 
-def _number(text: str) -> int | float | None:
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return None
-    return value if type(value) in (int, float) and abs(value) <= 1 / _TINY else None
-
-
-def _choices(text: str, value: Value, line: int) -> Choices:
-    words = [word.strip() for word in text.split(",")]
-    named = [_literal(word) for word in words if word]
-    kept = list({(type(one), one): one for one in [*named, value]}.values())
-    if len(kept) < 2 or "" in words:
-        say = f'line {line}: "choices:{text}" needs two values: write "# choices: relu, tanh"'
-        raise ValueError(say)
-    return Choices(tuple(kept))
-
-
-def _literal(word: str) -> Value:
+def _read(word: str) -> Value:
+    """The literal that a word is, else the word."""
     try:
         value = ast.literal_eval(word)
     except (ValueError, SyntaxError):
