@@ -53,7 +53,7 @@ FOLDER_TURNS = 6
 class Noop:
     """Changes one number, so that no candidate is a duplicate."""
 
-    repairs: ClassVar[bool] = False
+    operators: ClassVar = frozenset[Any]()
 
     def propose(self, desk: Desk, brief: Brief) -> Proposal:
         desk.write("knob.txt", f"{brief.node}\n".encode())

@@ -68,7 +68,7 @@ COLUMNS = {
 class Noop:
     """Changes one number, so that no candidate is a duplicate."""
 
-    repairs: ClassVar[bool] = False
+    operators: ClassVar = frozenset({Operator.IMPROVE})
 
     def propose(self, desk: Desk, brief: Brief) -> Proposal:
         desk.write("knob.txt", f"{brief.node}\n".encode())

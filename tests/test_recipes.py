@@ -103,7 +103,14 @@ def test_every_recipe_is_tried() -> None:
     assert sorted(filter(recipe, titles)) == sorted(tried)
 
 
-@pytest.mark.skipif(not (ROOT / "agents" / "operators").exists(), reason="no operators yet")
+def test_a_proposer(kitchen: Kitchen, tmp_path: Path) -> None:
+    typed = kitchen.cook("Adding a proposer")
+    lab = repository(tmp_path / "lab", toy_files([], team={"halve": {"backend": "halve"}}))
+    kitchen.type(lab, "airesearch init")
+    shown = kitchen.type(lab, *typed)
+    assert "halve        keep       0.15         half of the first number" in shown
+
+
 def test_an_operator(kitchen: Kitchen, tmp_path: Path) -> None:
     typed = kitchen.cook("Adding an operator")
     lab = repository(tmp_path / "lab", toy_files([lr(0.2)], search={"policy": "greedy"}))

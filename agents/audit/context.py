@@ -10,7 +10,7 @@ from ...gitlab.errors import AiresearchError
 from ...gitlab.reader.trees import edits
 from ...gitlab.reader.values import Commit, Edit, Entry, Objects, Unsound
 from ...gitlab.record.facts import Status
-from ...gitlab.record.paths import BUS, FAILED, REFUSED
+from ...gitlab.record.paths import BUS, FAILED, REFUSED, TRANSCRIPT
 from ...gitlab.record.records import Judge, Measure
 from ...policies.promotion.error_budget import part
 from ...policies.promotion.replication import SCREEN
@@ -59,10 +59,12 @@ class AuditContext:
         return self._rules[base]
 
     def proposed(self, history: NodeHistory) -> tuple[Edit, ...]:
-        """What a proposal changed. Raises Unsound."""
+        """What a proposal changed, less the transcript that it names. Raises Unsound."""
         if history.node not in self._proposed:
             before = self.objects.commit(history.onto).tree
             found = edits(self.objects, before, history.steps[0].commit.tree)
+            if history.propose.transcript is not None:
+                found = tuple(edit for edit in found if edit.path != TRANSCRIPT)
             self._proposed[history.node] = found
         return self._proposed[history.node]
 

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...gitlab.reader.trees import candidate, content, lines_fault
-from ...gitlab.reader.values import Edit, Objects
+from ...gitlab.reader.trees import candidate, content, find, lines_fault
+from ...gitlab.reader.values import Edit, Entry, Objects
 from ...gitlab.record.facts import Diff, Operator
-from ...gitlab.record.paths import BUS, FAILED, REFUSED
+from ...gitlab.record.paths import BUS, FAILED, REFUSED, TRANSCRIPT
 from ...gitlab.record.text import quote_path
 from ...gitlab.store.change import Change, PathChange
+from ...policies.access.guard import GIT_ALONE
 from ..trials.program_id import may_be_program
 from .context import AuditContext
 from .node_history import Claims, NodeHistory
@@ -33,6 +34,8 @@ def _parent_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]
             yield f"its baseline grew from {history.onto}, which is no commit of people on trunk"
         elif (first := context.baselines[history.onto]) is not history:
             yield f"node {first.node} is a baseline of the same base already"
+    elif said.agent == GIT_ALONE and said.operator is not Operator.MERGE:
+        yield f"no agent proposed it, and {said.operator} is nothing that git does alone"
     if len(set(said.parent_node)) > 1 and said.operator is not Operator.MERGE:
         yield f"{said.operator} has more than one Parent-Node"
     for parent, commit in zip(said.parent_node, history.steps[0].commit.parents, strict=False):
@@ -65,6 +68,10 @@ def _tree_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
     real = candidate(context.objects, tree)
     if said.candidate != real:
         yield f"its Candidate is {said.candidate}, and its tree without {BUS}/ is {real}"
+    if said.transcript is not None:
+        kept = find(context.objects, tree, TRANSCRIPT)
+        if kept != Entry(0o100644, said.transcript):
+            yield f"its Transcript is {said.transcript}, and {TRANSCRIPT} is not"
     base, rules = context.base(history.node), context.rules(history)
     if base is None or rules is None:
         return
@@ -82,7 +89,7 @@ def _reasons_against(context: AuditContext, history: NodeHistory, rules: Rules) 
     changed = {edit.path for edit in found}
     if not said.parent_node:
         yield from (f"a baseline changes {quote_path(edit.path)}" for edit in found)
-        if said.agent != "airesearch":
+        if said.agent != GIT_ALONE:
             yield "a baseline is proposed by nobody"
     elif changed & {REFUSED, FAILED}:
         for path in sorted(changed - {REFUSED, FAILED}):

@@ -9,7 +9,7 @@ from ...gitlab.reader.trees import edits, find, protocol, read
 from ...gitlab.reader.values import EMPTY, FOLDER, Objects
 from ...policies.access import agent_policy
 from ...policies.access.agent_policy import AgentPolicy, parse_policy, policy_file
-from ...policies.access.guard import Policy, proposer_policy
+from ...policies.access.guard import GIT_ALONE, Policy, merge_policy, proposer_policy
 from ...policies.promotion.decide import Standard, standard_of
 from ...policies.task.task import FILE, Task, load_task
 from ..setup.team_policies import shipped_policy
@@ -21,7 +21,7 @@ class Rules:
 
     task: Task
     policies: Mapping[str, Policy]
-    """What each agent of the team may do."""
+    """What each agent of the team may do, and git alone."""
     protocol: str
     """The id of the tree of all that is protected."""
 
@@ -37,7 +37,7 @@ def read_rules(objects: Objects, tree: str) -> Rules:
     if text is None:
         raise AiresearchError(f"it holds no {FILE}")
     task = _load_task(text)
-    policies: dict[str, Policy] = {}
+    policies: dict[str, Policy] = {GIT_ALONE: merge_policy(task)}
     for name, member in task.team.items():
         file = policy_file(name)
         own = read(objects, tree, file)

@@ -1,11 +1,18 @@
-"""What a proposer is told, and what it answers."""
+"""What a proposer is told, and what it answers.
+
+A proposer that costs nothing is a `Proposer`: it is called, and asked again where a worker was
+killed. One that costs money or hours is a `PaidProposer`: its answer is kept before it is used, and
+nobody pays twice. Around either, Ctrl-C ends the call at once, so neither needs to listen for it.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import ClassVar, Protocol, overload
+from pathlib import Path
+from typing import ClassVar, Protocol, overload, runtime_checkable
 
 from ...gitlab.desk.desk import Desk
+from ...gitlab.errors import AiresearchError
 from ...gitlab.record.facts import Goal, Operator
 
 
@@ -45,16 +52,18 @@ class History(Sequence[Past]):
 
 @dataclass(frozen=True)
 class Brief:
-    """One assignment: grow node `node` from its parent, which lies on the desk."""
+    """One assignment: make node `node` from what lies on the desk."""
 
     node: int
-    parent: int
+    parents: tuple[int, ...]
     operator: Operator
+    assignment: str
+    """What the operator asks for, in a sentence."""
     metric: str
     goal: Goal
     seed: int
     """For the proposer's own draws: the same brief always gives the same proposal."""
-    turn: int
+    proposal_index: int
     """How many nodes of this base the agent has proposed before."""
     base: Past
     """The baseline the search started from."""
@@ -67,19 +76,84 @@ class Brief:
 
 
 @dataclass(frozen=True)
+class Receipt:
+    """What a proposal cost; None where that is not known."""
+
+    model: str | None = None
+    tokens_in: int | None = None
+    """Tokens that the model read, cached ones included."""
+    tokens_cached: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = None
+    seconds: float | None = None
+    transcript: str | None = None
+    """What was said on either side; it is recorded for all who may read the lab."""
+
+
+@dataclass(frozen=True)
 class Proposal:
     """What was changed, in a line, and why, in prose."""
 
     subject: str
     body: str = ""
+    receipt: Receipt | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a paid proposer came to, before anything is made of it."""
+
+    payload: str
+    """The proposer's own notes, as JSON say."""
+    receipt: Receipt | None = None
+
+
+class ProposalFailed(Exception):
+    """The proposer tried, and made nothing that could be a candidate; the text says why.
+
+    It becomes a node that failed, as any other exception does but for an AiresearchError, which
+    ends the command. `receipt` is what an `ask` cost that this ended.
+    """
+
+    def __init__(self, reason: str, receipt: Receipt | None = None) -> None:
+        super().__init__(reason)
+        self.receipt = receipt
+
+
+class ProposerUnavailable(AiresearchError):
+    """The proposer could not try: no node, no trial.
+
+    `may_wait` says whether it may well work later (a limit was reached, the network is down), or
+    only once somebody does something about it (log in, pay).
+    """
+
+    def __init__(self, what: str, mend: str = "", *, may_wait: bool = False) -> None:
+        super().__init__(what, mend)
+        self.may_wait = may_wait
 
 
 class Proposer(Protocol):
     """Stages edits on a desk."""
 
-    repairs: ClassVar[bool]
-    """Whether it can mend a candidate that failed."""
+    operators: ClassVar[frozenset[Operator]]
+    """What it can be asked for."""
 
     def propose(self, desk: Desk, brief: Brief) -> Proposal:
         """Stage edits on `desk` and say what they are."""
+        ...
+
+
+@runtime_checkable
+class PaidProposer(Protocol):
+    """Is asked once, and stages edits on a desk from its answer as often as need be."""
+
+    operators: ClassVar[frozenset[Operator]]
+    """What it can be asked for."""
+
+    def ask(self, desk: Desk, brief: Brief, folder: Path) -> Answer:
+        """Do what costs. `folder` is empty; what is left in it is kept with the answer."""
+        ...
+
+    def stage(self, answer: Answer, folder: Path, desk: Desk) -> Proposal:
+        """Stage on `desk` what the answer comes to, and say what it is."""
         ...

@@ -11,7 +11,7 @@ from ...policies.task.rules import plain
 from ...policies.task.schema import meant
 from ...policies.task.task import FILE, Member, Task
 from ..executors.environment import find_command
-from .base import Proposer
+from .base import PaidProposer, Proposer
 from .command.agent import Command
 from .scripted import Scripted, parse_script
 from .tuner.tuner import Tuner
@@ -36,14 +36,16 @@ class Agent:
     """A proposer under the name its commits carry."""
 
     name: str
-    proposer: Proposer
+    proposer: Proposer | PaidProposer
 
 
-def _tuner(name: str, member: Member, setting: Setting) -> Proposer:
+def make_tuner(name: str, member: Member, setting: Setting) -> Tuner:
+    """The embedded tuner."""
     return Tuner()
 
 
-def _scripted(name: str, member: Member, setting: Setting) -> Proposer:
+def make_scripted(name: str, member: Member, setting: Setting) -> Scripted:
+    """The script that `member` names, as the trunk has it."""
     if member.script is None:
         raise AiresearchError(
             f"{FILE}: team.{name} is scripted and names no script",
@@ -58,14 +60,21 @@ def _scripted(name: str, member: Member, setting: Setting) -> Proposer:
     return Scripted(parse_script(text, member.script))
 
 
-def _command(name: str, member: Member, setting: Setting) -> Proposer:
-    command = member.command
-    if command is None or not _words(name, command):
+def make_command(name: str, member: Member, setting: Setting) -> Command:
+    """The command that `member` names, which must be on this machine or committed."""
+    command = member.command or ""
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise AiresearchError(
+            f"{FILE}: team.{name}.command cannot be split into words: {error}", "close the quote"
+        ) from None
+    if not words:
         raise AiresearchError(
             f"{FILE}: team.{name} is a command and does not say which",
             f"add it: {name}: {{backend: command, command: my-agent --prompt-file {{brief}}}}",
         )
-    program = _words(name, command)[0]
+    program = words[0]
     if "/" in program and not program.startswith("/"):
         if setting.read(plain(program)) is None:
             raise AiresearchError(
@@ -77,37 +86,25 @@ def _command(name: str, member: Member, setting: Setting) -> Proposer:
             f"{FILE}: team.{name}.command: there is no command {program!r} on this machine",
             "install it, or give the program's full path",
         )
-    lab = setting.lab
-    return Command(name, command, setting.task, lab.repo, lab.home / "desks", setting.variables)
+    return Command(name, command, setting.task, setting.lab.repo, setting.variables)
 
 
-def _words(name: str, command: str) -> list[str]:
-    try:
-        return shlex.split(command)
-    except ValueError as error:
-        raise AiresearchError(
-            f"{FILE}: team.{name}.command cannot be split into words: {error}", "close the quote"
-        ) from None
-
-
-BACKENDS: Mapping[str, Callable[[str, Member, Setting], Proposer]] = {
-    "tuner": _tuner,
-    "command": _command,
-    "scripted": _scripted,
+BACKENDS: Mapping[str, Callable[[str, Member, Setting], Proposer | PaidProposer]] = {
+    "tuner": make_tuner,
+    "command": make_command,
+    "scripted": make_scripted,
 }
 """Every backend, by the name `team.<agent>.backend` gives it."""
 
 
 def assemble(setting: Setting) -> tuple[Agent, ...]:
     """The agents of the task. Raises AiresearchError where one cannot be made."""
-    members = setting.task.team.items()
-    return tuple(_agent(name, member, setting) for name, member in members)
-
-
-def _agent(name: str, member: Member, setting: Setting) -> Agent:
-    if member.backend not in BACKENDS:
-        raise AiresearchError(
-            f"{FILE}: team.{name}.backend: there is no backend {member.backend!r}",
-            meant(member.backend, BACKENDS, "use one of"),
-        )
-    return Agent(name, BACKENDS[member.backend](name, member, setting))
+    agents = []
+    for name, member in setting.task.team.items():
+        if member.backend not in BACKENDS:
+            raise AiresearchError(
+                f"{FILE}: team.{name}.backend: there is no backend {member.backend!r}",
+                meant(member.backend, BACKENDS, "use one of"),
+            )
+        agents.append(Agent(name, BACKENDS[member.backend](name, member, setting)))
+    return tuple(agents)

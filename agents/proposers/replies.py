@@ -1,11 +1,10 @@
-"""What an agent came to, kept until it is committed: a reply that was paid for is not paid twice.
+"""What paid proposers answered, kept until it is committed: nobody pays twice.
 
-An agent of the user's may think for an hour and cost dollars. Once it has ended, its folder lies
-under `replies/` with a note of what it was laid out with, until its node has a commit. Whoever
-proposes that node next, because this worker was killed, takes the reply instead of asking again.
+A proposer may think for an hour and cost dollars. Once it has answered, its folder lies under
+`replies/` with a note of what it was asked and what it said, until its node has a commit. Whoever
+proposes that node next, because this worker was killed, takes the answer instead of asking again.
 """
 
-import base64
 import json
 import os
 from collections.abc import Container
@@ -14,43 +13,65 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ...gitlab.desk.export import ExportedFile, ExportedTree
+from ...gitlab.desk.desk import Desk
+from ...gitlab.events import emit
 from ...gitlab.record.facts import Operator
-from ..executors.local.process.leftovers import remove
-
-_FOLDER = "replies"
+from ..executors.local.process import listening, locked_tempdir, reap_orphans, remove
+from .base import Answer, Brief, PaidProposer, Proposal, Proposer, Receipt
 
 
 @dataclass(frozen=True)
 class Reply:
-    """An agent's folder as it left it, and how it ended."""
+    """What an agent was asked for a node, and what it answered; `folder` is as it left it."""
 
     agent: str
-    parent: int
-    """The node it was asked to go on from."""
+    parents: tuple[int, ...]
     operator: Operator
-    laid: ExportedTree
-    code: int
-    """Its exit code, or minus a signal's number."""
-    log: bytes
+    answer: Answer
+    folder: Path
+
+
+def proposal_of(
+    home: Path, agent: str, proposer: Proposer | PaidProposer, desk: Desk, brief: Brief
+) -> Proposal:
+    """What an agent proposes, its edits staged on `desk`. Ctrl-C ends an agent that thinks.
+
+    A paid one answers once, however often this is asked before `brief.node` is there.
+    """
+    if not isinstance(proposer, PaidProposer):
+        with listening():
+            return proposer.propose(desk, brief)
+    reply = ask_once(home, agent, proposer, desk, brief)
+    return proposer.stage(reply.answer, reply.folder, desk)
+
+
+def ask_once(home: Path, agent: str, proposer: PaidProposer, desk: Desk, brief: Brief) -> Reply:
+    """The agent's reply for the node of `brief`: the one that was kept, else it is asked."""
+    kept = recall(home, brief.node)
+    asked = (agent, brief.parents, brief.operator)
+    if kept is not None and (kept.agent, kept.parents, kept.operator) == asked:
+        return kept
+    desks = home / "desks"
+    reap_orphans(desks)
+    with locked_tempdir(desks / f"{brief.node}-{os.getpid()}") as folder:
+        with listening():
+            answer = proposer.ask(desk, brief, folder)
+        emit("propose: agent ended", brief.node)
+        reply = keep(home, brief.node, Reply(*asked, answer, folder))
+        emit("propose: reply kept", brief.node)
+        return reply
 
 
 def keep(home: Path, node: int, reply: Reply) -> Reply:
-    """Move the folder to where it outlives us, synced to disk; the reply from there."""
+    """The same from where it outlives us: a note of it, and its folder; both are on disk."""
     place, note = _places(home, node)
     place.parent.mkdir(parents=True, exist_ok=True)
     forget(home, node)
-    facts = {
-        **asdict(reply),
-        "log": base64.b64encode(reply.log).decode("ascii"),
-        "laid": {**asdict(reply.laid), "folder": None},
-    }
-    with note.open("x") as file:
-        json.dump(facts, file)
-        file.flush()
-        os.fsync(file.fileno())
-    reply.laid.folder.rename(place)
-    return replace(reply, laid=replace(reply.laid, folder=place))
+    note.write_text(json.dumps({**asdict(reply), "folder": None}))
+    reply.folder.rename(place)
+    # Of the whole machine: what an agent left may be links, pipes, or too deep to walk.
+    os.sync()
+    return replace(reply, folder=place)
 
 
 def recall(home: Path, node: int) -> Reply | None:
@@ -58,20 +79,19 @@ def recall(home: Path, node: int) -> Reply | None:
     place, note = _places(home, node)
     try:
         facts: dict[str, Any] = json.loads(note.read_text())
-        laid = facts["laid"]
-        files = {path: ExportedFile(**file) for path, file in laid["files"].items()}
-        return Reply(
-            facts["agent"],
-            int(facts["parent"]),
-            Operator(facts["operator"]),
-            ExportedTree(
-                place, tuple(laid["identity"]), files, laid["root"], tuple(laid["hidden"])
-            ),
-            int(facts["code"]),
-            base64.b64decode(facts["log"]),
-        )
+        answer = facts["answer"]
+        receipt = None if answer["receipt"] is None else Receipt(**answer["receipt"])
+        parents, operator = tuple(facts["parents"]), Operator(facts["operator"])
+        reply = Reply(facts["agent"], parents, operator, Answer(answer["payload"], receipt), place)
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return reply if place.exists() else None
+
+
+def receipt_of(home: Path, node: int, agent: str) -> Receipt | None:
+    """What the reply of `agent` for `node` cost, whatever came of it."""
+    kept = recall(home, node)
+    return kept.answer.receipt if kept is not None and kept.agent == agent else None
 
 
 def forget(home: Path, node: int) -> None:
@@ -87,7 +107,7 @@ def tidy(home: Path, nodes: Container[int]) -> None:
     A note is written before its folder is there, and goes before it: who was killed in between
     left a folder without.
     """
-    for path in (home / _FOLDER).glob("*"):
+    for path in (home / "replies").glob("*"):
         with suppress(ValueError):
             node = int(path.stem)
             if node in nodes or not _places(home, node)[1].exists():
@@ -95,5 +115,6 @@ def tidy(home: Path, nodes: Container[int]) -> None:
 
 
 def _places(home: Path, node: int) -> tuple[Path, Path]:
-    folder = home / _FOLDER
+    """The folder of a node's reply, and the note beside it."""
+    folder = home / "replies"
     return folder / f"{node}", folder / f"{node}.json"

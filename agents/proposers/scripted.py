@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from ...gitlab.desk.desk import Desk
 from ...gitlab.errors import AiresearchError, NothingToDo
+from ...gitlab.record.facts import Operator
 from ...policies.task.schema import load
 from .base import Brief, Proposal
 
@@ -24,7 +25,7 @@ class Swap:
 
 
 @dataclass(frozen=True)
-class Turn:
+class ScriptedEdit:
     """One proposal: files written whole, swaps in them, files removed; or an error."""
 
     subject: str = "scripted edit"
@@ -37,44 +38,40 @@ class Turn:
 
 @dataclass(frozen=True)
 class _Script:
-    turns: tuple[Turn, ...]
+    turns: tuple[ScriptedEdit, ...]
 
 
 @lru_cache(maxsize=4)
-def parse_script(text: bytes, file: str) -> tuple[Turn, ...]:
-    """The turns of a script: YAML with one list under `turns`."""
+def parse_script(text: bytes, file: str) -> tuple[ScriptedEdit, ...]:
+    """The edits of a script: YAML with one list under `turns`."""
     return load(_Script, text, file).turns
 
 
 class Scripted:
-    """Plays turn N at its N-th proposal; ends the run when the script is over."""
+    """Makes edit N at its N-th proposal; ends the run when the script is over."""
 
-    repairs: ClassVar[bool] = True
+    operators: ClassVar = frozenset({Operator.DRAFT, Operator.IMPROVE, Operator.DEBUG})
 
-    def __init__(self, turns: tuple[Turn, ...]) -> None:
-        self._turns = turns
+    def __init__(self, edits: tuple[ScriptedEdit, ...]) -> None:
+        self._edits = edits
 
     def propose(self, desk: Desk, brief: Brief) -> Proposal:
-        """Stage the edits of this turn. Raises NothingToDo past the last one."""
-        if brief.turn >= len(self._turns):
-            raise NothingToDo(f"the script's {len(self._turns)} turns are played")
-        turn = self._turns[brief.turn]
-        if turn.error is not None:
-            raise CuedError(turn.error)
-        for path, content in turn.write.items():
+        """Stage the edits that are due. Raises NothingToDo past the last ones."""
+        if brief.proposal_index >= len(self._edits):
+            raise NothingToDo(f"the script's {len(self._edits)} turns are played")
+        edit = self._edits[brief.proposal_index]
+        if edit.error is not None:
+            raise CuedError(edit.error)
+        for path, content in edit.write.items():
             desk.write(path, content.encode())
-        for swap in turn.swap:
-            _swap(desk, swap)
-        for path in turn.remove:
+        for swap in edit.swap:
+            before, old = desk.read(swap.path), swap.old.encode()
+            if old not in before:
+                raise AiresearchError(
+                    f"the script swaps {swap.old!r} in {swap.path}, and it is not there",
+                    "correct the script: every swap must find its text in the parent's file",
+                )
+            desk.write(swap.path, before.replace(old, swap.new.encode(), 1))
+        for path in edit.remove:
             desk.remove(path)
-        return Proposal(turn.subject, turn.body)
-
-
-def _swap(desk: Desk, swap: Swap) -> None:
-    before = desk.read(swap.path)
-    if swap.old.encode() not in before:
-        raise AiresearchError(
-            f"the script swaps {swap.old!r} in {swap.path}, and it is not there",
-            "correct the script: every swap must find its text in the parent's file",
-        )
-    desk.write(swap.path, before.replace(swap.old.encode(), swap.new.encode(), 1))
+        return Proposal(edit.subject, edit.body)

@@ -9,40 +9,37 @@ from ...gitlab.lab.lab import Lab
 from ...gitlab.store.trees import Oid, find, pick, read, walk
 from ...policies import access
 from ...policies.access.agent_policy import FOLDER, AgentPolicy, parse_policy, policy_file
-from ...policies.access.guard import ProposerPolicy, proposer_policy
+from ...policies.access.guard import GIT_ALONE, ProposerPolicy, merge_policy, proposer_policy
 from ...policies.task.task import Task
 
 
 def read_permits(lab: Lab, tree: Oid, task: Task) -> Mapping[str, ProposerPolicy]:
-    """The policy of each agent of the team, by its name.
+    """The policy of each agent of the team by its name, and that of git's own merges.
 
-    Raises AiresearchError where a policy cannot be read or is nobody's: a slip in a file's name
-    must not leave an agent with more than was meant.
+    Raises AiresearchError where a policy cannot be read or is nobody's.
     """
     _require_owners(lab, tree, task)
-    return {
-        name: proposer_policy(name, task, _rules(lab, tree, name, member.backend))
-        for name, member in task.team.items()
-    }
-
-
-def _rules(lab: Lab, tree: Oid, agent: str, backend: str) -> AgentPolicy:
-    file = policy_file(agent)
-    own = read(lab.repo, tree, file)
-    if own is not None:
-        return parse_policy(own, file, agent)
-    if find(lab.repo, tree, file) is not None:
-        raise AiresearchError(f"{file} is no regular file", "put the policy itself there")
-    return shipped_policy(backend, agent)
+    permits = {GIT_ALONE: merge_policy(task)}
+    for name, member in task.team.items():
+        file = policy_file(name)
+        own = read(lab.repo, tree, file)
+        if own is None and find(lab.repo, tree, file) is not None:
+            raise AiresearchError(f"{file} is no regular file", "put the policy itself there")
+        shipped = shipped_policy(member.backend, name)
+        rules = shipped if own is None else parse_policy(own, file, name)
+        permits[name] = proposer_policy(name, task, rules)
+    return permits
 
 
 def shipped_policy(backend: str, agent: str) -> AgentPolicy:
-    """What an agent may do whose lab says nothing: the default of its kind."""
-    shipped = Path(access.__path__[0]) / f"{backend}.yaml"
-    return parse_policy(shipped.read_bytes(), shipped.name, agent)
+    """What an agent may do whose lab says nothing: its backend's policy, or else the default."""
+    shipped = [Path(access.__path__[0], f"{name}.yaml") for name in (backend, "default")]
+    file = next(file for file in shipped if file.exists())
+    return parse_policy(file.read_bytes(), file.name, agent)
 
 
 def _require_owners(lab: Lab, tree: Oid, task: Task) -> None:
+    """A slip in a file's name must not leave an agent with more than was meant."""
     for entry in walk(lab.repo, pick(lab.repo, tree, [FOLDER])):
         file = Path(entry.path)
         if file.suffix not in (".yaml", ".yml") or entry.path in map(policy_file, task.team):

@@ -2,23 +2,30 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from ...gitlab.desk.desk import Desk
 from ...gitlab.errors import AiresearchError, Denied
-from ...gitlab.record.facts import Diff, Operator
-from ...gitlab.record.paths import FAILED, REFUSED, RESULT
+from ...gitlab.record.facts import Diff, Dollars, Operator
+from ...gitlab.record.paths import FAILED, REFUSED, RESULT, TRANSCRIPT
 from ...gitlab.record.records import Propose
-from ...gitlab.store.change import Check, compare, patch
+from ...gitlab.record.text import prose
+from ...gitlab.store.change import Change, Check, PathChange, compare, patch
 from ...gitlab.store.refs import node_branch
 from ...gitlab.store.trees import Oid, edit, read
 from ...gitlab.tree.search_tree import Node, SearchTree
-from ...policies.access.guard import Policy, no_change_policy, refusal_policy
+from ...policies.access.guard import (
+    GIT_ALONE,
+    Policy,
+    ProposerPolicy,
+    less_transcript,
+    no_change_policy,
+    refusal_policy,
+)
 from ...policies.search.policies import Expansion
-from ..proposers.base import Brief, History, Past, Proposal
-from ..proposers.registry import Agent
-from ..proposers.replies import forget
-from ..snapshot import Snapshot as Campaign
+from ..operators.registry import OPERATORS
+from ..proposers.base import Brief, History, Past, Proposal, ProposalFailed, Receipt
+from ..proposers.replies import forget, proposal_of, receipt_of
+from ..snapshot import Snapshot
 from ..trials.program_id import program
 
 _PATCH_LIMIT = 1 << 16
@@ -37,134 +44,160 @@ class New:
     expansion: Expansion
 
 
-def propose_baseline(campaign: Campaign, node: int) -> Node:
+def propose_baseline(now: Snapshot, node: int) -> Node:
     """The trunk as it stands, as a node: proposed by nobody, measured like any other."""
-    lab, base = campaign.lab, campaign.tree.base
+    lab, base = now.lab, now.tree.base
     tree = lab.tree_of(base)
     record = Propose(
-        agent="airesearch",
+        agent=GIT_ALONE,
         subject="baseline, the trunk as it stands",
         node=node,
         operator=Operator.DRAFT,
         diff=_NO_DIFF,
         candidate=str(lab.candidate(tree)),
         program=program(lab, tree, tree),
-        protocol=str(campaign.protocol),
+        protocol=str(now.protocol),
     )
     tip = lab.commit(
         node_branch(record.node),
         record,
         tree,
         [base],
-        check=no_change_policy("airesearch").check,
+        check=no_change_policy(GIT_ALONE).check,
         new=True,
     )
     return Node(tip, base, tip, record)
 
 
-def propose(campaign: Campaign, new: New) -> Node:
-    """The new node; refused and failed proposals become nodes too."""
-    lab, parent = campaign.lab, new.expansion.parent
-    agent = campaign.agent_for(new.id)
-    policy = campaign.permits[agent.name]
-    before = lab.tree_of(parent.tip)
+def propose(now: Snapshot, new: New) -> Node:
+    """The new node; refused and failed proposals become nodes too.
+
+    Raises ProposerUnavailable where the agent could not try, and nothing is recorded.
+    """
+    lab, parents = now.lab, new.expansion.parents
+    operator = OPERATORS[new.expansion.operator]
+    before = lab.tree_of(parents[0].tip)
+    policy = _policy(now, new)
     desk = Desk(lab, before, policy.may_read, policy.may_write)
     try:
-        proposal = agent.proposer.propose(desk, _brief(campaign, new, agent, policy))
+        desk = Desk(lab, operator.start(lab, parents), policy.may_read, policy.may_write)
+        if operator.ASSIGNMENT is None:
+            ids = " and ".join(str(parent.id) for parent in parents)
+            proposal = Proposal(f"{new.expansion.operator} nodes {ids}")
+        else:
+            brief = _brief(now, new, policy, operator.ASSIGNMENT)
+            agent = now.agent_for(new.id)
+            proposal = proposal_of(lab.home, agent.name, agent.proposer, desk, brief)
     except Denied as denied:
-        proposal = Proposal(f"no proposal, {denied.what}")
-        record = _record(campaign, new, agent, proposal, before, before)
-        return _refused(campaign, parent, record, desk, denied)
+        return _refused(now, new, Proposal(f"no proposal, {denied.what}"), (), desk, denied)
     except AiresearchError:
         raise
     except Exception as error:  # a proposer is anybody's code: its failure is an outcome
-        return _failed(campaign, new, agent, error)
+        is_said = isinstance(error, ProposalFailed)
+        what = str(error) if is_said else f"{type(error).__name__}: {error}"
+        receipt = error.receipt if isinstance(error, ProposalFailed) else None
+        proposal = Proposal(f"no proposal, {what}", receipt=receipt)
+        tree = edit(lab.repo, before, {FAILED: what.encode("utf-8", "replace") + b"\n"})
+        check = refusal_policy(policy.agent).check
+        return _commit(now, new, proposal, Change((), _NO_DIFF), tree, check)
     tree = desk.tree()
-    record = _record(campaign, new, agent, proposal, before, tree)
+    change = compare(lab.repo, before, tree)
     try:
-        return _commit(campaign, parent, record, tree, policy.check)
+        return _commit(now, new, proposal, change, tree, policy.check)
     except Denied as denied:
-        return _refused(campaign, parent, record, desk, denied)
+        return _refused(now, new, proposal, change.paths, desk, denied)
 
 
-def _refused(campaign: Campaign, parent: Node, record: Propose, desk: Desk, denied: Denied) -> Node:
-    """The parent's files, and the refused change beside them as a patch."""
-    lab = campaign.lab
-    before = lab.tree_of(parent.tip)
-    text = patch(lab.repo, before, desk.shown_tree(), _PATCH_LIMIT)
-    tree = edit(lab.repo, before, {REFUSED: text or b"(no change that may be shown)\n"})
-    refused = replace(
-        record,
-        body="\n".join([record.body, "", *(f"Refused: {reason}" for reason in denied.reasons)]),
-        diff=_NO_DIFF,
-        candidate=parent.propose.candidate,
-        program=program(lab, lab.tree_of(campaign.tree.base), before),
-    )
-    return _commit(campaign, parent, refused, tree, refusal_policy(record.agent).check)
+def _refused(
+    now: Snapshot,
+    new: New,
+    proposal: Proposal,
+    paths: tuple[PathChange, ...],
+    desk: Desk,
+    denied: Denied,
+) -> Node:
+    """The first parent's files, and the refused change beside them as a patch."""
+    lab = now.lab
+    before = lab.tree_of(new.expansion.parents[0].tip)
+    reasons = "\n".join(f"Refused: {reason}" for reason in denied.reasons)
+    proposal = replace(proposal, body=f"{prose(proposal.body)}\n\n{reasons}")
+    shown = patch(lab.repo, before, desk.shown_tree(), _PATCH_LIMIT)
+    tree = edit(lab.repo, before, {REFUSED: shown or b"(no change that may be shown)\n"})
+    check = refusal_policy(_policy(now, new).agent).check
+    return _commit(now, new, proposal, Change(paths, _NO_DIFF), tree, check)
 
 
-def _failed(campaign: Campaign, new: New, agent: Agent, error: Exception) -> Node:
-    parent = new.expansion.parent
-    before = campaign.lab.tree_of(parent.tip)
-    what = f"{type(error).__name__}: {error}"
-    proposal = Proposal(f"no proposal, {what}")
-    record = _record(campaign, new, agent, proposal, before, before)
-    tree = edit(campaign.lab.repo, before, {FAILED: what.encode("utf-8", "replace") + b"\n"})
-    return _commit(campaign, parent, record, tree, refusal_policy(agent.name).check)
+def _policy(now: Snapshot, new: New) -> ProposerPolicy:
+    """Of whoever makes the proposal: the agent whose turn it is, or git alone."""
+    if OPERATORS[new.expansion.operator].ASSIGNMENT is None:
+        return now.permits[GIT_ALONE]
+    return now.permits[now.agent_for(new.id).name]
 
 
-def _commit(campaign: Campaign, parent: Node, record: Propose, tree: Oid, check: Check) -> Node:
-    branch = node_branch(record.node)
-    tip = campaign.lab.commit(branch, record, tree, [parent.tip], check=check, new=True)
-    forget(campaign.lab.home, record.node)
-    return Node(tip, parent.tip, tip, record)
-
-
-def _record(
-    campaign: Campaign, new: New, agent: Agent, proposal: Proposal, before: Oid, after: Oid
-) -> Propose:
-    lab = campaign.lab
-    change = compare(lab.repo, before, after)
-    return Propose(
-        agent=agent.name,
+def _commit(
+    now: Snapshot, new: New, proposal: Proposal, change: Change, tree: Oid, check: Check
+) -> Node:
+    """The node with `tree`, and the transcript beside it; `change` is what is said of it."""
+    lab, parents, author = now.lab, new.expansion.parents, _policy(now, new).agent
+    receipt = proposal.receipt or receipt_of(lab.home, new.id, author) or Receipt()
+    known = (receipt.model, receipt.tokens_in, receipt.tokens_out, receipt.cost_usd)
+    transcript = None
+    if receipt.transcript is not None:
+        transcript = lab.blob(receipt.transcript.encode("utf-8", "replace"))
+        tree = edit(lab.repo, tree, {TRANSCRIPT: transcript})
+    record = Propose(
+        agent=author,
         subject=proposal.subject,
         body=proposal.body,
         node=new.id,
-        parent_node=(new.expansion.parent.id,),
+        parent_node=tuple(parent.id for parent in parents),
         operator=new.expansion.operator,
         diff=change.diff,
         diff_path=change.listed,
-        candidate=str(lab.candidate(after)),
-        program=program(lab, lab.tree_of(campaign.tree.base), after),
-        protocol=str(campaign.protocol),
+        candidate=str(lab.candidate(tree)),
+        program=program(lab, lab.tree_of(now.tree.base), tree),
+        protocol=str(now.protocol),
+        model=receipt.model,
+        tokens_in=receipt.tokens_in,
+        tokens_cached=receipt.tokens_cached,
+        tokens_out=receipt.tokens_out,
+        cost_usd=None if known == (None,) * 4 else Dollars(receipt.cost_usd),
+        transcript=None if transcript is None else str(transcript.oid),
     )
+    tip = lab.commit(
+        node_branch(new.id),
+        record,
+        tree,
+        [parent.tip for parent in parents],
+        check=lambda change: check(less_transcript(change) if transcript else change),
+        new=True,
+    )
+    forget(lab.home, new.id)
+    return Node(tip, parents[0].tip, tip, record)
 
 
-def _brief(campaign: Campaign, new: New, agent: Agent, policy: Policy) -> Brief:
-    tree, objective = campaign.tree, campaign.task.objective
+def _brief(now: Snapshot, new: New, policy: Policy, assignment: str) -> Brief:
+    tree, objective = now.tree, now.task.objective
     root = tree.root
     assert root is not None, "only a measured baseline is expanded"
+    agent, by_name = now.agent_for(new.id), tree.ordered(by_agent)
+    proposed = by_name.below(agent.name, new.id) - by_name.below(agent.name)
+    in_the_making = sum(now.agent_for(node) is agent for node in new.passed)
     return Brief(
         node=new.id,
-        parent=new.expansion.parent.id,
+        parents=tuple(parent.id for parent in new.expansion.parents),
         operator=new.expansion.operator,
+        assignment=assignment,
         metric=objective.metric,
         goal=objective.goal,
-        seed=campaign.draws(new.id).getrandbits(31),
-        turn=_turn(campaign, new, agent),
-        base=_past(campaign, root, policy),
+        seed=now.draws(new.id).getrandbits(31),
+        proposal_index=proposed + in_the_making,
+        base=_past(now, root, policy),
         past=History(
             _remembered(tree, objective.metric),
-            lambda node: _past(campaign, tree.nodes[node], policy),
+            lambda node: _past(now, tree.nodes[node], policy),
         ),
     )
-
-
-def _turn(campaign: Campaign, new: New, agent: Agent) -> int:
-    """How many nodes before this one are the agent's, those that others are still at too."""
-    by_name = campaign.tree.ordered(by_agent)
-    proposed = by_name.below(agent.name, new.id) - by_name.below(agent.name)
-    return proposed + sum(campaign.agent_for(node) is agent for node in new.passed)
 
 
 def by_agent(tree: SearchTree, node: Node) -> tuple[str] | None:
@@ -199,17 +232,16 @@ class Scored:
         return None if value is None else (value,)
 
 
-def _past(campaign: Campaign, node: Node, policy: Policy) -> Past:
+def _past(now: Snapshot, node: Node, policy: Policy) -> Past:
     """A node as the proposer may know it: files outside its policy raise Denied, as on the desk."""
-    files = partial(_look, campaign, node, policy)
+
+    def files(path: str) -> bytes | None:
+        decision = policy.may_read(path)
+        if not decision.allowed:
+            raise Denied(decision.reasons)
+        # Not the candidate's own tree: where there is a bus no commit holds that, and gc takes it.
+        return read(now.lab.repo, now.lab.tree_of(node.proposed), path)
+
     # A trial's reason may quote its log, so it is for those who may read the result on the bus.
     reason = node.reason if policy.may_read(RESULT).allowed else ""
-    return Past(node.id, str(node.status), campaign.value(node), files, reason)
-
-
-def _look(campaign: Campaign, node: Node, policy: Policy, path: str) -> bytes | None:
-    decision = policy.may_read(path)
-    if not decision.allowed:
-        raise Denied(decision.reasons)
-    # Not the candidate's own tree: where there is a bus no commit holds that, and gc takes it.
-    return read(campaign.lab.repo, campaign.lab.tree_of(node.proposed), path)
+    return Past(node.id, str(node.status), now.value(node), files, reason)

@@ -16,14 +16,15 @@ def select(now: Snapshot, work: Work) -> New:
 def _expansion(now: Snapshot, node_id: int) -> Expansion:
     tree, task = now.tree, now.task
     reply = recall(now.lab.home, node_id)
-    if reply is not None and reply.parent in tree.rooted:
-        return Expansion(tree.nodes[reply.parent], reply.operator)
-    aim = Aim(task.objective.metric, task.objective.goal, now.agent_for(node_id).proposer.repairs)
+    if reply is not None and all(parent in tree.rooted for parent in reply.parents):
+        return Expansion(tuple(tree.nodes[parent] for parent in reply.parents), reply.operator)
+    can_debug = Operator.DEBUG in now.agent_for(node_id).proposer.operators
+    aim = Aim(task.objective.metric, task.objective.goal, can_debug)
     chosen = POLICIES[task.search.policy](tree, aim, now.draws(node_id))
-    parent = chosen.parent
+    if all(parent.id < node_id for parent in chosen.parents):
+        return chosen
     # An id that was left over takes no parent with a later one.
+    parent = chosen.parents[0]
     while parent.id > node_id:
         parent = tree.nodes[parent.parents[0]]
-    if parent is chosen.parent:
-        return chosen
-    return Expansion(parent, Operator.IMPROVE if parent.status is Status.OK else Operator.DEBUG)
+    return Expansion((parent,), Operator.IMPROVE if parent.status is Status.OK else Operator.DEBUG)

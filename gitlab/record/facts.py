@@ -71,6 +71,24 @@ class Metric:
         return cls(name, float(value))
 
 
+@dataclass(frozen=True)
+class Dollars:
+    """What something cost: `0.0412`, or `unknown`."""
+
+    amount: float | None
+
+    def __post_init__(self) -> None:
+        if self.amount is not None and not (math.isfinite(self.amount) and self.amount >= 0):
+            raise RecordError(f"{self.amount} is no price")
+
+    def __str__(self) -> str:
+        return "unknown" if self.amount is None else repr(self.amount)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        return cls(None if text == "unknown" else float(text))
+
+
 class Signed(float):
     """A difference; prints with its sign at full precision: `-0.0123`."""
 

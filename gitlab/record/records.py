@@ -13,10 +13,22 @@ from types import UnionType
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
 from ..errors import RecordError
-from .facts import Diff, Improvement, Metric, Noise, Operator, Signed, Status, Trial, Verdict
+from .facts import (
+    Diff,
+    Dollars,
+    Improvement,
+    Metric,
+    Noise,
+    Operator,
+    Signed,
+    Status,
+    Trial,
+    Verdict,
+)
 from .text import one_line, prose
 
 _SUBJECT_LIMIT = 72
+_SPELLED = {"usd": "USD"}
 
 
 class Action(StrEnum):
@@ -74,6 +86,12 @@ class Propose(Record):
     candidate: str
     program: str | None = None
     protocol: str
+    model: str | None = None
+    tokens_in: int | None = None
+    tokens_cached: int | None = None
+    tokens_out: int | None = None
+    cost_usd: Dollars | None = None
+    transcript: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +206,7 @@ def _schema(action: Action) -> tuple[tuple[str, str, bool, Any], ...]:
 
 
 def _key(name: str) -> str:
-    return "-".join(word.capitalize() for word in name.split("_"))
+    return "-".join(_SPELLED.get(word, word.capitalize()) for word in name.split("_"))
 
 
 def _reader(hint: Any) -> Any:

@@ -1,9 +1,18 @@
 """The guard: a policy and a change give a decision with every reason. No match means no."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ...gitlab.record.paths import BUS, ENVIRONMENT, FAILED, NOTES, REFUSED, RESULT, RUN_LOG
+from ...gitlab.record.paths import (
+    BUS,
+    ENVIRONMENT,
+    FAILED,
+    NOTES,
+    REFUSED,
+    RESULT,
+    RUN_LOG,
+    TRANSCRIPT,
+)
 from ...gitlab.record.text import plural, quote_path
 from ...gitlab.store.change import Change, Decision, PathChange
 from ...gitlab.store.trees import is_sound
@@ -11,6 +20,8 @@ from ..paths import is_git_own, is_run_by_python, is_under, matches
 from ..task.task import Task
 from .agent_policy import AgentPolicy
 
+GIT_ALONE = "airesearch"
+"""Who proposes what no agent thought of: baselines and merges."""
 _BUS = (BUS,)
 _PRIVATE = ("private",)
 
@@ -146,6 +157,32 @@ def proposer_policy(agent: str, task: Task, rules: AgentPolicy) -> ProposerPolic
     return ProposerPolicy(
         agent, rules=rules, editable=task.editable, protected=task.protected_paths
     )
+
+
+def merge_policy(task: Task) -> ProposerPolicy:
+    """Git's own merges: whatever the task lets agents change, since agents were held to less."""
+    most = 1 << 30
+    rules = AgentPolicy(
+        ("*",),
+        ("*",),
+        largest_file_kb=most,
+        most_files=most,
+        most_lines=most,
+        binary=True,
+        symlinks=True,
+        submodules=True,
+        executable=True,
+    )
+    return proposer_policy(GIT_ALONE, task, rules)
+
+
+def less_transcript(change: Change) -> Change:
+    """What is left to judge of a proposal whose record names its transcript."""
+
+    def is_judged(one: PathChange) -> bool:
+        return one.path != TRANSCRIPT or one.is_link or one.is_submodule or one.becomes_executable
+
+    return replace(change, paths=tuple(filter(is_judged, change.paths)))
 
 
 def refusal_policy(agent: str) -> Policy:

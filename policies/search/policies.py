@@ -17,9 +17,9 @@ _CODE_FAILED = (Status.INVALID, Status.CRASH, Status.TIMEOUT, Status.MEMORY, Sta
 
 @dataclass(frozen=True)
 class Expansion:
-    """The node to grow from and the operator to grow with."""
+    """The nodes to make a new one from, and how."""
 
-    parent: Node
+    parents: tuple[Node, ...]
     operator: Operator
 
 
@@ -38,8 +38,8 @@ Policy = Callable[[SearchTree, Aim, Random], Expansion]
 def greedy(tree: SearchTree, aim: Aim, rng: Random) -> Expansion:
     """Improve the incumbent; where nothing runs yet, repair the newest node."""
     if tree.incumbent is not None:
-        return Expansion(tree.incumbent, Operator.IMPROVE)
-    return Expansion(tree.nodes[tree.ordered(_grown)[-1]], Operator.DEBUG)
+        return Expansion((tree.incumbent,), Operator.IMPROVE)
+    return Expansion((tree.nodes[tree.ordered(_grown)[-1]],), Operator.DEBUG)
 
 
 def tree_search(tree: SearchTree, aim: Aim, rng: Random) -> Expansion:
@@ -52,11 +52,11 @@ def tree_search(tree: SearchTree, aim: Aim, rng: Random) -> Expansion:
         return greedy(tree, aim, rng)
     failed = tree.ordered(failed_leaf) if aim.repairs else ()
     if failed and rng.random() < _DEBUG_CHANCE:
-        return Expansion(tree.nodes[rng.choice(failed)], Operator.DEBUG)
+        return Expansion((tree.nodes[rng.choice(failed)],), Operator.DEBUG)
     if rng.random() < _EXPLORE_CHANCE:
         best = tree.ordered(Rank(aim.metric, aim.goal))[:_EXPLORE_AMONG]
-        return Expansion(tree.nodes[rng.choice(best)], Operator.IMPROVE)
-    return Expansion(tree.incumbent, Operator.IMPROVE)
+        return Expansion((tree.nodes[rng.choice(best)],), Operator.IMPROVE)
+    return Expansion((tree.incumbent,), Operator.IMPROVE)
 
 
 POLICIES: Mapping[str, Policy] = {"greedy": greedy, "tree": tree_search}

@@ -13,9 +13,9 @@ import airesearch as airesearch_package
 import psutil
 import pytest
 from airesearch.agents.executors.local.sandbox.bubblewrap import fault
-from airesearch.agents.proposers.base import Brief, Past, Proposal
-from airesearch.agents.proposers.command.agent import AgentFailed, Command
-from airesearch.agents.proposers.replies import forget
+from airesearch.agents.proposers.base import Brief, Past, Proposal, ProposalFailed
+from airesearch.agents.proposers.command.agent import Command
+from airesearch.agents.proposers.replies import forget, proposal_of
 from airesearch.gitlab.desk.desk import Desk
 from airesearch.gitlab.errors import Denied
 from airesearch.gitlab.lab.lab import Lab, open_lab
@@ -55,8 +55,7 @@ class Bench:
         command = task.team["coder"].command
         assert command is not None
         self.desks = self.lab.home / "desks"
-        repo = self.lab.repo
-        self.agent = Command("coder", command, task, repo, self.desks, variables)
+        self.agent = Command("coder", command, task, self.lab.repo, variables)
         tree = self.lab.tree_of(self.lab.trunk_tip)
         self.desk = Desk(
             self.lab,
@@ -68,9 +67,20 @@ class Bench:
     def propose(self, past: tuple[Past, ...] = ()) -> Proposal:
         """One proposal; the folder is gone afterwards."""
         base = Past(0, "ok", 0.4, lambda _: None)
-        brief = Brief(7, 0, Operator.IMPROVE, "val_error", "minimize", 3, 0, base, past or (base,))
+        brief = Brief(
+            node=7,
+            parents=(0,),
+            operator=Operator.IMPROVE,
+            assignment="Improve on the code that lies here.",
+            metric="val_error",
+            goal="minimize",
+            seed=3,
+            proposal_index=0,
+            base=base,
+            past=past or (base,),
+        )
         try:
-            return self.agent.propose(self.desk, brief)
+            return proposal_of(self.lab.home, "coder", self.agent, self.desk, brief)
         finally:
             assert not list(self.desks.iterdir())
             forget(self.lab.home, brief.node)  # as its commit does
@@ -313,12 +323,12 @@ def test_what_gitignore_and_outputs_name_is_left_behind(tmp_path: Path) -> None:
 def test_time_is_limited_to_ten_trials(tmp_path: Path) -> None:
     budget = {**TASK["budget"], "trial_seconds": 0.05}
     root = lab(tmp_path, LOWER + "import time\ntime.sleep(60)", budget=budget)
-    with pytest.raises(AgentFailed, match=r"python agent.py .*ran past 0.5 s"):
+    with pytest.raises(ProposalFailed, match=r"python agent.py .*ran past 0.5 s"):
         Bench(root).propose()
 
 
 def test_output_is_limited(tmp_path: Path) -> None:
-    with pytest.raises(AgentFailed, match="over the 2 MB allowed"):
+    with pytest.raises(ProposalFailed, match="over the 2 MB allowed"):
         bench(tmp_path, "for n in range(9): open(f'{n}', 'wb').write(bytes(1 << 20))").propose()
 
 
@@ -332,7 +342,7 @@ def test_what_it_leaves_running_is_ended(tmp_path: Path, sandbox: str) -> None:
 
 def test_a_folder_deeper_than_can_be_removed_by_recursion(tmp_path: Path) -> None:
     dig = "import os\nfor _ in range(1200):\n    os.mkdir('d')\n    os.chdir('d')\n"
-    with pytest.raises((Denied, AgentFailed)):
+    with pytest.raises((Denied, ProposalFailed)):
         bench(tmp_path, dig).propose()
 
 

@@ -125,12 +125,13 @@ def past(node: int, files: Files, score: float | None, status: str = "ok") -> Pa
 def brief(*measured: Past, seed: int = 1) -> Brief:
     return Brief(
         node=len(measured),
-        parent=0,
+        parents=(0,),
         operator=Operator.IMPROVE,
+        assignment="",
         metric="val_error",
         goal="minimize",
         seed=seed,
-        turn=0,
+        proposal_index=0,
         base=measured[0],
         past=measured,
     )

@@ -37,7 +37,7 @@ from airesearch.agents.loop import step
 from airesearch.agents.proposers.registry import Agent
 from airesearch.gitlab.lab.lab import open_lab
 class Noop:
-    repairs = False
+    operators = frozenset()
     def propose(self, desk, brief):
         desk.write("knob.txt", f"{brief.node}\\n".encode())
         return Proposal(f"knob {brief.node}")

@@ -49,6 +49,12 @@ proposals = st.builds(
     diff_path=paths,
     candidate=oid,
     protocol=oid,
+    model=reason,
+    tokens_in=st.none() | ids,
+    tokens_cached=st.none() | ids,
+    tokens_out=st.none() | ids,
+    cost_usd=st.none() | st.builds(f.Dollars, st.none() | st.floats(0, 1e6)),
+    transcript=st.none() | oid,
 )
 measurements = st.builds(
     Measure,
@@ -177,6 +183,12 @@ def test_a_bent_record_is_refused(old: str, new: str) -> None:
 def test_a_metric_is_finite(value: float) -> None:
     with pytest.raises(RecordError, match="only finite"):
         f.Metric("loss", value)
+
+
+def test_what_a_proposal_cost_is_said_in_words_people_search_for() -> None:
+    said = str(example(model="m-1", tokens_in=9, cost_usd=f.Dollars(0.5), transcript="c" * 40))
+    assert "Model: m-1\nTokens-In: 9\nCost-USD: 0.5\nTranscript: " in said
+    assert "Cost-USD: unknown" in str(example(cost_usd=f.Dollars(None)))
 
 
 def test_quoted_paths_are_what_git_prints(tmp_path: Path) -> None:

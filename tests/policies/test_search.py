@@ -78,7 +78,7 @@ ROOT = node(0, None, 0.5, Verdict.KEEP, Operator.DRAFT, files=0)
 def test_greedy_improves_the_incumbent() -> None:
     grown = tree(ROOT, node(1, 0, 0.4, Verdict.KEEP), node(2, 1, 0.45), promoted=(0, 1))
     expansion = greedy(grown, AIM, Random(0))
-    assert (expansion.parent.id, expansion.operator) == (1, Operator.IMPROVE)
+    assert (expansion.parents[0].id, expansion.operator) == (1, Operator.IMPROVE)
 
 
 def test_where_nothing_runs_the_newest_change_is_repaired() -> None:
@@ -87,21 +87,21 @@ def test_where_nothing_runs_the_newest_change_is_repaired() -> None:
     grown = tree(broken, node(1, 0, None), refused, promoted=())
     for policy in (greedy, tree_search):
         expansion = policy(grown, AIM, Random(0))
-        assert (expansion.parent.id, expansion.operator) == (1, Operator.DEBUG)
+        assert (expansion.parents[0].id, expansion.operator) == (1, Operator.DEBUG)
 
 
 def test_tree_search_repairs_sometimes_and_explores_sometimes() -> None:
     grown = tree(ROOT, node(1, 0, 0.4, Verdict.KEEP), node(2, 1, None), node(3, 1, 0.41),
                  promoted=(0, 1))  # fmt: skip
     found = [tree_search(grown, AIM, Random(seed)) for seed in range(400)]
-    chosen = {(one.parent.id, one.operator) for one in found}
+    chosen = {(one.parents[0].id, one.operator) for one in found}
     assert chosen == {
         (2, Operator.DEBUG),
         (1, Operator.IMPROVE),
         (3, Operator.IMPROVE),
         (0, Operator.IMPROVE),
     }
-    best = sum(1 for one in found if one.parent.id == 1)
+    best = sum(1 for one in found if one.parents[0].id == 1)
     assert 160 < best < 320
 
 
@@ -134,7 +134,7 @@ def test_nodes_of_another_base_are_not_chosen() -> None:
     )
     grown = tree(ROOT, elsewhere, node(10, 9, 0.01))
     assert set(grown.rooted) == {0}
-    assert {tree_search(grown, AIM, Random(seed)).parent.id for seed in range(50)} == {0}
+    assert {tree_search(grown, AIM, Random(seed)).parents[0].id for seed in range(50)} == {0}
 
 
 def task(**budget: object) -> Task:

@@ -1,57 +1,37 @@
 """The assignment of a command-line agent, as the Markdown file it is given."""
 
-from collections.abc import Sequence
-
 from ....gitlab.desk.desk import Desk
-from ....gitlab.record.facts import Goal, Operator
 from ....gitlab.record.text import one_line, plural, quote_path
 from ....policies.task.task import Task
-from ..base import Brief, Past
+from ..base import Brief
 
 _LAST, _BEST = 20, 5
 _PATHS_LISTED = 200
 _LONGEST_REASON = 120
-_ASKED = {
-    Operator.DRAFT: "Write a new approach.",
-    Operator.IMPROVE: "Improve on the code that lies here.",
-    Operator.DEBUG: "The code that lies here failed; mend it.",
-    Operator.MERGE: "Combine what worked.",
-    Operator.ABLATE: "Take one thing away, to learn what it is worth.",
-}
 
 
 def render_brief(task: Task, desk: Desk, brief: Brief) -> str:
     """What is wanted, what may be edited and what was tried, as Markdown."""
-    parts = (
-        f"# {one_line(task.name)}: node {brief.node}",
-        _assignment(task, brief),
-        _rules(task, desk),
-        _lineage(brief),
-    )
-    return "\n\n".join(parts) + "\n"
-
-
-def _assignment(task: Task, brief: Brief) -> str:
     base = "not measured" if brief.base.score is None else f"{brief.base.score:.6g}"
     lines = [
+        f"# {one_line(task.name)}: node {brief.node}",
+        "",
         f"- Objective: {brief.goal} `{brief.metric}`; the baseline is at {base}.",
-        f"- Operator: {brief.operator}. {_ASKED.get(brief.operator, '')}".rstrip(),
+        f"- Operator: {brief.operator}. {brief.assignment}".rstrip(),
         f"- It is run as `{one_line(task.candidate)}`, for at most "
         f"{task.budget.trial_seconds:g} s and {task.budget.trial_memory_mb:,} MiB.",
     ]
-    lines += [f"- Must hold: {_bound(c.metric, c.min, c.max)}." for c in task.constraints]
-    return "\n".join(lines)
+    for gate in task.constraints:
+        bounds = (("at least", gate.min), ("at most", gate.max))
+        said = " and ".join(f"{word} {bound:g}" for word, bound in bounds if bound is not None)
+        lines.append(f"- Must hold: `{gate.metric}` {said}.")
+    return "\n".join([*lines, "", *_rules(task, desk), "", *_history(brief)]) + "\n"
 
 
-def _bound(metric: str, least: float | None, most: float | None) -> str:
-    bounds = (("at least", least), ("at most", most))
-    return f"`{metric}` " + " and ".join(f"{word} {n:g}" for word, n in bounds if n is not None)
-
-
-def _rules(task: Task, desk: Desk) -> str:
+def _rules(task: Task, desk: Desk) -> list[str]:
     paths = [path for path in desk.list() if desk.writable(path)]
     more = len(paths) - _PATHS_LISTED
-    lines = [
+    return [
         "## What you may edit",
         "",
         f"Patterns, as in a .gitignore: {', '.join(f'`{one_line(p)}`' for p in task.editable)}.",
@@ -64,26 +44,18 @@ def _rules(task: Task, desk: Desk) -> str:
         "says what you tried and why: it is kept. New files that .gitignore or `outputs` name are",
         "left behind, and what you leave running is ended.",
     ]
-    return "\n".join(lines)
 
 
-def _lineage(brief: Brief) -> str:
+def _history(brief: Brief) -> list[str]:
+    """The best nodes and the newest ones, in id order."""
     last = brief.past[-_LAST:]
+    sign = 1 if brief.goal == "minimize" else -1
+    scored = sorted((sign * p.score, p.node, p) for p in brief.past if p.score is not None)
+    listed = {past.node for past in last}
+    best = [past for _, _, past in scored[:_BEST] if past.node not in listed]
     lines = ["## What was tried", "", "| node | status | score | why |", "|---|---|---|---|"]
-    lines += [_row(past) for past in (*_best(brief.past, brief.goal, last), *last)]
-    return "\n".join(lines)
-
-
-def _best(past: Sequence[Past], goal: Goal, listed: Sequence[Past]) -> list[Past]:
-    """The best nodes of all, less those that are listed anyway, in id order."""
-    sign = 1 if goal == "minimize" else -1
-    scored = sorted((sign * p.score, p.node, p) for p in past if p.score is not None)
-    there = {one.node for one in listed}
-    best = [one for _, _, one in scored[:_BEST] if one.node not in there]
-    return sorted(best, key=lambda one: one.node)
-
-
-def _row(past: Past) -> str:
-    score = "" if past.score is None else f"{past.score:.6g}"
-    why = one_line(past.reason, _LONGEST_REASON).replace("|", "\\|")
-    return f"| {past.node} | {past.status} | {score} | {why} |"
+    for past in (*sorted(best, key=lambda past: past.node), *last):
+        score = "" if past.score is None else f"{past.score:.6g}"
+        why = one_line(past.reason, _LONGEST_REASON).replace("|", "\\|")
+        lines.append(f"| {past.node} | {past.status} | {score} | {why} |")
+    return lines

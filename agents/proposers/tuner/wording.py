@@ -4,16 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from ..base import Brief
 from .knobs import Knob
-from .knobs.domains import Choices, Domain, Value
+from .knobs.domains import Choices, Value
 from .sampler import Scored
 
 _SUBJECT_LIMIT = 60
-
-
-def split_name(name: str) -> tuple[str, str]:
-    """`train.py:SVC.C` as its file and the knob's name in it."""
-    stem, _, knob = name.partition(".py:")
-    return f"{stem}.py", knob
 
 
 def subject(before: Mapping[str, Value], changed: Mapping[str, Value]) -> str:
@@ -36,29 +30,25 @@ def body(
 ) -> str:
     """What changed against the parent, within what limits, and what the sampler knew."""
     domains = {knob.name: knob.domain for knob in knobs}
-    moves = [
-        f"- {label}: {before[name]} -> {changed[name]} ({_limits(domains[name])})"
-        for name, label in _labels(changed)
-    ]
-    return "\n".join(["Changed against the parent:", *moves, "", _known(past, brief)])
+    lines = ["Changed against the parent:"]
+    for name, label in _labels(changed):
+        domain = domains[name]
+        if isinstance(domain, Choices):
+            limits = "of " + ", ".join(map(str, domain.values))
+        else:
+            limits = f"{domain.low:g} to {domain.high:g}, {domain.scale}"
+        lines.append(f"- {label}: {before[name]} -> {changed[name]} ({limits})")
+    failed = sum(one.score is None for one in past)
+    known = f"The sampler knew {len(past)} trials, {failed} of them failed."
+    scores = [(one.score, one.node) for one in brief.past if one.score is not None]
+    if scores:
+        score, node = (min if brief.goal == "minimize" else max)(scores)
+        known += f" The best was {brief.metric}={score:.6g}, node {node}."
+    return "\n".join([*lines, "", known])
 
 
 def _labels(changed: Mapping[str, Value]) -> list[tuple[str, str]]:
-    one_file = len({split_name(name)[0] for name in changed}) == 1
-    return [(name, split_name(name)[1] if one_file else name) for name in changed]
-
-
-def _limits(domain: Domain) -> str:
-    if isinstance(domain, Choices):
-        return "of " + ", ".join(map(str, domain.values))
-    return f"{domain.low:g} to {domain.high:g}, {domain.scale}"
-
-
-def _known(past: Sequence[Scored], brief: Brief) -> str:
-    failed = sum(one.score is None for one in past)
-    text = f"The sampler knew {len(past)} trials, {failed} of them failed."
-    scores = [(one.score, one.node) for one in brief.past if one.score is not None]
-    if not scores:
-        return text
-    score, node = (min if brief.goal == "minimize" else max)(scores)
-    return f"{text} The best was {brief.metric}={score:.6g}, node {node}."
+    """Each name, and how it is called: without its file where all are in one."""
+    parts = {name: name.partition(".py:") for name in changed}
+    one_file = len({stem for stem, _, _ in parts.values()}) == 1
+    return [(name, knob if one_file else name) for name, (_, _, knob) in parts.items()]

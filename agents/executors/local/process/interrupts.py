@@ -78,8 +78,8 @@ def listening() -> Iterator[None]:
         return
     if mine.pressed:
         raise KeyboardInterrupt
-    mine.listening = True
+    before, mine.listening = mine.listening, True
     try:
         yield
     finally:
-        mine.listening = False
+        mine.listening = before

@@ -1,0 +1,1 @@
+"""How parents become a child's starting point: a module for each operator, listed in `registry`."""

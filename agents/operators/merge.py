@@ -1,0 +1,31 @@
+"""Two nodes in one, by git alone: a three-way merge of their candidates."""
+
+from collections.abc import Sequence
+
+from ...gitlab.lab.lab import Lab
+from ...gitlab.record.paths import BUS
+from ...gitlab.record.text import quote_path
+from ...gitlab.store.trees import Oid, edit, find
+from ...gitlab.tree.search_tree import Node
+from ..proposers.base import ProposalFailed
+
+ASSIGNMENT: str | None = None
+
+
+def start(lab: Lab, parents: Sequence[Node]) -> Oid:
+    """Both parents' changes since they parted, beside the first one's bus.
+
+    Raises ProposalFailed with the paths that both changed, each in its own way.
+    """
+    first, second = parents
+    parted = lab.repo.merge_base(first.tip, second.tip)
+    before, ours, theirs = (
+        lab.candidate(lab.tree_of(tip)) for tip in (parted, first.tip, second.tip)
+    )
+    merged = lab.repo.merge_trees(before, ours, theirs)
+    if merged.conflicts is not None:
+        paths = {side.path for sides in merged.conflicts for side in sides if side is not None}
+        listed = ", ".join(quote_path(path) for path in sorted(paths))
+        raise ProposalFailed(f"nodes {first.id} and {second.id} both changed {listed}")
+    bus = find(lab.repo, lab.tree_of(first.tip), BUS)
+    return edit(lab.repo, merged.write_tree(lab.repo), {BUS: bus})
