@@ -3,7 +3,7 @@
 The objective is `train_seconds`, so that nothing but `true` is run. Framework time is the wall
 clock of a step less the trial's own duration, inside one process as in `airesearch run`. Large labs
 are imported, not run: every node has its three commits, one in ten failed, one in a thousand was
-promoted, and lineages are hundreds deep. Then `git` packs them. Cold means without the cache, and
+promoted, and lineages are hundreds deep. Then `git` packs them. Cold means without the index, and
 no sync that nothing is waited for until it is on disk.
 
     python benchmarks/overhead.py [--quick] [--json FILE] [--peers PYTHON]
@@ -14,6 +14,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -227,7 +228,7 @@ def startup(folder: Path, *words: str, cold: bool = False) -> float:
     times = []
     for _ in range(STARTS + 1):
         if cold:
-            (folder / ".git" / "airesearch" / "nodes").unlink(missing_ok=True)
+            shutil.rmtree(folder / ".git" / "airesearch")
         start = time.perf_counter()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         times.append(1000 * (time.perf_counter() - start))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..gitlab.tree.search_tree import Node, SearchTree
+from .search.tree import Tree
 from .task.task import Task
 
 _SECONDS_PER_HOUR = 3600
@@ -16,22 +16,13 @@ class Spent:
     hours: float
 
 
-def spent(tree: SearchTree) -> Spent:
+def spent(tree: Tree) -> Spent:
     """Every recorded trial counts, whatever its outcome and its base."""
-    return Spent(round(tree.total(trials_of)), tree.total(seconds_of) / _SECONDS_PER_HOUR)
+    trials, seconds = tree.spent()
+    return Spent(trials, seconds / _SECONDS_PER_HOUR)
 
 
-def trials_of(tree: SearchTree, node: Node) -> float:
-    """How many trials a node has."""
-    return len(node.trials)
-
-
-def seconds_of(tree: SearchTree, node: Node) -> float:
-    """How long they took."""
-    return sum(trial.duration for trial in node.trials)
-
-
-def why_stop(task: Task, tree: SearchTree, more: int) -> str:
+def why_stop(task: Task, tree: Tree, more: int) -> str:
     """A sentence that says why `more` trials cannot follow, or nothing where they can."""
     used, budget = spent(tree), task.budget
     if budget.trials is not None and used.trials >= budget.trials:

@@ -17,7 +17,6 @@ from ..snapshot import Snapshot
 from .judge import judge_and_promote, verdict_is_current
 from .leases import Busy, Leases
 from .propose import propose_baseline
-from .queue import is_waiting, waiting
 
 _MOST_WORKERS = 1000
 _LATELY = 1000
@@ -70,12 +69,12 @@ def _begun(campaign: Campaign, leases: Leases) -> Work | None:
 
     What an ended worker measured is judged and promoted on the way: that needs no trial.
     """
-    for begun in waiting(campaign.look()):
+    for begun in campaign.look().tree.waiting():
         if not leases.take(begun.id):
             continue
         node, _ = judge_and_promote(campaign, begun.id)
         now = campaign.now
-        if not is_waiting(now.tree, node):
+        if not now.tree.is_waiting(node):
             continue
         incumbent, done = now.tree.incumbent, [trial.trial.replicate for trial in node.trials]
         if incumbent is None or verdict_is_current(now, node):
@@ -145,7 +144,7 @@ def _take_id(campaign: Campaign, leases: Leases, root: int) -> tuple[int, tuple[
     """The next id, once the budget has room for its trial, and the lower ones without a node."""
     tree = campaign.now.tree
     # First the ids that a worker had taken and left without a node.
-    unused = tuple(tree.nodes.unused(max(tree.next_id - _LATELY, root + 1), tree.next_id))
+    unused = tree.nodes.unused(max(tree.next_id - _LATELY, root + 1), tree.next_id)
     left = sorted(leases.taken().intersection(unused)) if unused else []
     passed: list[int] = []
     for node_id in chain(left, count(tree.next_id)):

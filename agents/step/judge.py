@@ -13,7 +13,6 @@ from ..campaign import Campaign
 from ..snapshot import Snapshot
 from .leases import RACES, beaten
 from .promote import promote
-from .queue import is_waiting
 
 _NAME = "judge"
 
@@ -23,7 +22,7 @@ def judge_and_promote(campaign: Campaign, node_id: int) -> tuple[Node, bool]:
     for _ in range(RACES):
         now = campaign.look()
         node = now.tree.nodes[node_id]
-        if not is_waiting(now.tree, node) or not node.trials:
+        if not now.tree.is_waiting(node) or not node.trials:
             return node, False
         try:
             if not verdict_is_current(now, node):

@@ -13,7 +13,7 @@ from ...gitlab.record.records import Measure
 from ...gitlab.store.change import compare
 from ...gitlab.store.refs import node_branch
 from ...gitlab.store.trees import edit, read
-from ...gitlab.tree.search_tree import Node, SearchTree
+from ...gitlab.tree.search_tree import Node
 from ...policies.access.guard import runner_policy
 from ..executors.attach import forget, run_trial
 from ..executors.environment import find_command
@@ -22,7 +22,6 @@ from ..trials.job import Job
 from ..trials.outcome import Outcome
 from ..trials.program_id import same_program
 
-_NOT_ANSWERS = (Status.CANCELLED, Status.LOST, Status.DENIED, Status.DUPLICATE)
 _LINE_COUNTS = {"code_lines", "diff_lines"}
 _LARGEST_SOURCE = 1 << 20
 
@@ -83,38 +82,13 @@ def _duplicate(campaign: Campaign, node: Node, seed: int) -> Outcome | None:
     if node.trials:
         return None
     metric = campaign.task.objective.metric
-    for other in _alike(campaign.tree, node):
-        answers = (t for t in other.trials if t.seed == seed and t.status not in _NOT_ANSWERS)
-        answer = next(answers, None)
+    for other in campaign.tree.alike(node):
+        answer = next((trial for trial in other.answers if trial.seed == seed), None)
         if answer is not None and (same := _same(campaign, node, other)):
             value = other.value(metric)
             shown = "" if value is None else f", {metric}={value:.6g}"
             return Outcome(Status.DUPLICATE, f"{same}, which was {answer.status}{shown}")
     return None
-
-
-def _alike(tree: SearchTree, node: Node) -> list[Node]:
-    """The older nodes that were tried under the same protocol and may be the same."""
-    propose = node.propose
-    found = {*tree.ordered(by_candidate).of(propose.protocol, propose.candidate)}
-    if propose.program is not None:
-        found.update(tree.ordered(by_program).of(propose.protocol, propose.program))
-    return [tree.nodes[other] for other in sorted(found) if other < node.id]
-
-
-def by_candidate(tree: SearchTree, node: Node) -> tuple[str, str] | None:
-    """Groups the nodes that can answer for others by their rules and what was measured."""
-    return (node.propose.protocol, node.propose.candidate) if _has_answer(node) else None
-
-
-def by_program(tree: SearchTree, node: Node) -> tuple[str, str] | None:
-    """The same by program."""
-    program = node.propose.program
-    return None if program is None or not _has_answer(node) else (node.propose.protocol, program)
-
-
-def _has_answer(node: Node) -> bool:
-    return any(trial.status not in _NOT_ANSWERS for trial in node.trials)
 
 
 def _same(campaign: Campaign, node: Node, other: Node) -> str:

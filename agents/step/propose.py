@@ -180,8 +180,8 @@ def _brief(now: Snapshot, new: New, policy: Policy, assignment: str) -> Brief:
     tree, objective = now.tree, now.task.objective
     root = tree.root
     assert root is not None, "only a measured baseline is expanded"
-    agent, by_name = now.agent_for(new.id), tree.ordered(by_agent)
-    proposed = by_name.below(agent.name, new.id) - by_name.below(agent.name)
+    agent = now.agent_for(new.id)
+    proposed = tree.proposed_by(agent.name, new.id)
     in_the_making = sum(now.agent_for(node) is agent for node in new.passed)
     return Brief(
         node=new.id,
@@ -200,36 +200,16 @@ def _brief(now: Snapshot, new: New, policy: Policy, assignment: str) -> Brief:
     )
 
 
-def by_agent(tree: SearchTree, node: Node) -> tuple[str] | None:
-    """Orders the nodes of this base by who proposed them."""
-    return (node.propose.agent,) if node.id in tree.rooted else None
 
 
 def _remembered(tree: SearchTree, metric: str) -> Sequence[int]:
     """The nodes a proposer is told of: all, or the ends and the newest of a long history."""
-    measured = tree.ordered(tried)
-    if len(measured) <= _REMEMBERED:
-        return measured[:]
-    scored = tree.ordered(Scored(metric))
-    ends = (*scored[:_EXTREMES], *scored[-_EXTREMES:])
-    newest = measured[2 * _EXTREMES + 1 - _REMEMBERED :]
-    return sorted({measured[0], *ends, *newest})
-
-
-def tried(tree: SearchTree, node: Node) -> tuple[()] | None:
-    """Picks the measured nodes of this base."""
-    return () if node.trials and node.id in tree.rooted else None
-
-
-@dataclass(frozen=True)
-class Scored:
-    """Orders the measured nodes by their score."""
-
-    metric: str
-
-    def __call__(self, tree: SearchTree, node: Node) -> tuple[float] | None:
-        value = node.value(self.metric) if node.id in tree.rooted else None
-        return None if value is None else (value,)
+    newest = tree.measured(_REMEMBERED + 1, newest=True)
+    if len(newest) <= _REMEMBERED:
+        return newest
+    first = tree.measured(1, newest=False)
+    ends = tree.extremes(metric, _EXTREMES)
+    return sorted({*first, *ends, *newest[2 * _EXTREMES + 1 - _REMEMBERED :]})
 
 
 def _past(now: Snapshot, node: Node, policy: Policy) -> Past:

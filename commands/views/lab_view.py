@@ -29,7 +29,7 @@ class LabView:
         self.task: Task = read_task(self.lab, self.lab.tree_of(self.tree.base), checked=False)
         self._tasks: dict[Oid, Task | None] = {self.tree.base: self.task}
         self._bases: dict[int, Oid] = {}
-        click.get_current_context().call_on_close(self.tree.nodes.save)
+        click.get_current_context().call_on_close(lambda: warn(self.lab.notices.take()))
 
     @property
     def metric(self) -> str:

@@ -44,5 +44,5 @@ def beside(tree: SearchTree, member: Node) -> Iterator[str]:
 
 
 def _siblings(tree: SearchTree, node: Node) -> list[Node]:
-    others = tree.children.get(node.parents[0], ()) if node.parents else ()
+    others = tree.children(node.parents[0]) if node.parents else ()
     return [tree.nodes[other] for other in others if other != node.id]

@@ -27,8 +27,7 @@ def _below(tree: SearchTree) -> dict[int | None, list[int]]:
     """The nodes to be shown below each, and below None those that have no parent here."""
     below: dict[int | None, list[int]] = {}
     seen = set[int]()
-    for node, stub in tree.nodes.stubs():
-        parent = stub.parents[0] if stub.parents else None
+    for node, parent in tree.parents():
         below.setdefault(parent if parent in seen else None, []).append(node)
         seen.add(node)
     return below

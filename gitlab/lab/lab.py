@@ -5,7 +5,7 @@ here: there is no way to commit without one.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -80,15 +80,15 @@ class Lab:
         refs = [ref for ref in places(self.repo, node_branch(node)) if tip(self.repo, ref)]
         return refs[0].split("/", 2)[2] if refs else node_branch(node)
 
-    def commit_of(self, oid: pygit2.Oid) -> pygit2.Commit:
+    def commit_of(self, oid: pygit2.Oid | str) -> pygit2.Commit:
         """The commit `oid` names."""
         return self.repo[oid].peel(pygit2.Commit)
 
-    def tree_of(self, commit: pygit2.Oid) -> pygit2.Oid:
+    def tree_of(self, commit: pygit2.Oid | str) -> pygit2.Oid:
         """The tree of a commit."""
         return self.commit_of(commit).tree_id
 
-    def first_parents(self, commit: pygit2.Oid) -> Iterator[pygit2.Commit]:
+    def first_parents(self, commit: pygit2.Oid | str) -> Iterator[pygit2.Commit]:
         """`commit` and its first-parent ancestors, newest first."""
         ancestor = self.commit_of(commit)
         yield ancestor
@@ -113,25 +113,27 @@ class Lab:
         branch: str,
         record: Record,
         tree: pygit2.Oid,
-        parents: list[pygit2.Oid],
+        parents: Sequence[pygit2.Oid | str],
         *,
         check: Check,
         new: bool = False,
-    ) -> pygit2.Oid:
+    ) -> str:
         """Commit `record` on `branch` if `check` allows its change: see `compared_parent`.
 
         The branch must stand at the first parent, or not exist where it is `new`. Raises Denied
-        with every reason, or RefMoved when another worker was first; nothing moves then.
+        with every reason, or RefMoved when another worker was first; nothing moves then. The
+        new commit, in hex.
         """
         emit(f"{record.action}: before commit", record.node)
         before = compared_parent(record, parents)
         check(compare(self.repo, self.tree_of(before), tree)).require()
         author = pygit2.Signature(record.agent, f"{record.agent}@airesearch")
-        oid = self.repo.create_commit(None, author, self._committer(), str(record), tree, parents)
+        onto = [pygit2.Oid(hex=str(parent)) for parent in parents]
+        oid = self.repo.create_commit(None, author, self._committer(), str(record), tree, onto)
         emit(f"{record.action}: object written", record.node)
-        self._move(branch, None if new else parents[0], oid, record.subject)
+        self._move(branch, None if new else onto[0], oid, record.subject)
         emit(f"{record.action}: ref moved", record.node)
-        return oid
+        return str(oid)
 
     def plain_commit(
         self, branch: str, message: str, tree: pygit2.Oid, parent: pygit2.Oid | None, check: Check

@@ -1,88 +1,452 @@
-"""What is asked of all nodes at each step, kept up to date by the nodes that changed."""
+"""The index of a lab's nodes: what is asked of all of them, as tables that SQLite keeps.
 
+It is derived from refs and commits. A row holds for the tip it was read at, whoever wrote it, so
+processes that share the file need not agree on when they looked.
+"""
+
+import json
 import math
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Mapping, Sequence
-from typing import Any, overload
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from enum import IntEnum
 
-Key = tuple[Any, ...]
-_UNIT = 1 << 1074
-"""Every float is a whole number of these parts of one."""
+from ..errors import RecordError
+from ..record.facts import Goal, Operator, Status
+from ..record.records import Judge, Measure, Propose, parse
+from .database import Damaged, Database
+from .node import Node, sum_squares, values_of
+
+SCHEMA = """
+-- Version 1; raise it where a column comes to mean something else.
+CREATE TABLE refs(digest TEXT);
+INSERT INTO refs VALUES('');
+CREATE TABLE branch(id INTEGER PRIMARY KEY, tip TEXT NOT NULL, place INTEGER NOT NULL, said TEXT);
+CREATE INDEX not_packed ON branch(id) WHERE place > 0;
+CREATE INDEX unread ON branch(id) WHERE said IS NULL;
+CREATE INDEX broken ON branch(id) WHERE said <> '';
+CREATE TABLE base(id INTEGER PRIMARY KEY, oid TEXT NOT NULL UNIQUE);
+CREATE TABLE record(id INTEGER PRIMARY KEY, checksum INTEGER NOT NULL, text TEXT NOT NULL);
+CREATE TABLE child(parent INTEGER, id INTEGER, PRIMARY KEY(parent, id)) WITHOUT ROWID;
+CREATE INDEX child_id ON child(id);
+CREATE TABLE node(
+  id INTEGER PRIMARY KEY,
+  base INTEGER NOT NULL,     -- what its lineage started from; 0 where that is not known
+  debugs INTEGER NOT NULL,   -- how many repairs in a row end with it
+  parent INTEGER,            -- the first one
+  is_debug INTEGER NOT NULL,
+  has_change INTEGER NOT NULL,
+  agent TEXT NOT NULL,
+  protocol TEXT NOT NULL,
+  candidate TEXT,            -- NULL, as the next, where its trials answer for nobody
+  program TEXT,
+  status TEXT,
+  verdict TEXT,
+  is_settled INTEGER NOT NULL,
+  trials INTEGER NOT NULL,
+  microseconds INTEGER NOT NULL
+);
+CREATE INDEX by_base ON node(base, id);
+CREATE INDEX waiting ON node(base, id) WHERE NOT is_settled OR verdict = 'keep';
+CREATE INDEX failed ON node(base, status, id) WHERE status <> 'ok';
+CREATE INDEX replicated ON node(base, trials) WHERE trials > 1;
+CREATE INDEX by_candidate ON node(candidate, id) WHERE candidate IS NOT NULL;
+CREATE INDEX by_program ON node(program, id) WHERE program IS NOT NULL;
+CREATE TABLE score(
+  id INTEGER, metric TEXT, base INTEGER NOT NULL, value REAL, squares REAL, freedom INTEGER,
+  PRIMARY KEY(id, metric)
+) WITHOUT ROWID;
+CREATE INDEX by_value ON score(base, metric, value, id) WHERE value IS NOT NULL;
+CREATE INDEX spread ON score(base, metric, squares, freedom) WHERE freedom > 0;
+CREATE TABLE tally(
+  base INTEGER, agent TEXT, nodes INTEGER, trials INTEGER, microseconds INTEGER,
+  PRIMARY KEY(base, agent)
+) WITHOUT ROWID;
+CREATE TRIGGER added AFTER INSERT ON node BEGIN
+  INSERT OR IGNORE INTO tally VALUES(new.base, new.agent, 0, 0, 0);
+  UPDATE tally SET nodes = nodes + 1, trials = trials + new.trials,
+    microseconds = microseconds + new.microseconds WHERE base = new.base AND agent = new.agent;
+END;
+CREATE TRIGGER removed AFTER DELETE ON node BEGIN
+  UPDATE tally SET nodes = nodes - 1, trials = trials - old.trials,
+    microseconds = microseconds - old.microseconds WHERE base = old.base AND agent = old.agent;
+  DELETE FROM record WHERE id = old.id;
+  DELETE FROM child WHERE id = old.id;
+  DELETE FROM score WHERE id = old.id;
+END;
+CREATE TRIGGER moved AFTER UPDATE OF base ON node BEGIN
+  UPDATE tally SET nodes = nodes - 1, trials = trials - old.trials,
+    microseconds = microseconds - old.microseconds WHERE base = old.base AND agent = old.agent;
+  INSERT OR IGNORE INTO tally VALUES(new.base, new.agent, 0, 0, 0);
+  UPDATE tally SET nodes = nodes + 1, trials = trials + new.trials,
+    microseconds = microseconds + new.microseconds WHERE base = new.base AND agent = new.agent;
+  UPDATE score SET base = new.base WHERE id = new.id;
+END;
+"""
+_BASE = "base = (SELECT id FROM base WHERE oid = ?)"
+_RELINK = """
+WITH RECURSIVE below(id, base, debugs) AS (
+  SELECT n.id, ifnull(p.base, 0), CASE WHEN n.is_debug THEN ifnull(p.debugs, 0) + 1 ELSE 0 END
+  FROM child c JOIN node n ON n.id = c.id AND n.parent = c.parent AND n.id > n.parent
+  LEFT JOIN node p ON p.id = c.parent WHERE c.parent = ?
+  UNION ALL
+  SELECT n.id, b.base, CASE WHEN n.is_debug THEN b.debugs + 1 ELSE 0 END
+  FROM below b JOIN child c ON c.parent = b.id
+  JOIN node n ON n.id = c.id AND n.parent = b.id AND n.id > n.parent
+)
+UPDATE node SET base = below.base, debugs = below.debugs FROM below WHERE node.id = below.id
+"""
+_LARGEST = 2**63 - 1
+_LONGEST = 2**50
+"""Microseconds: more, and what is no number, counts as so many."""
 
 
-class Ordered(Sequence[int]):
-    """The ids of the nodes that have a key, in the order of their keys, then of their ids."""
+class Place(IntEnum):
+    """Where a branch was found."""
 
-    def __init__(self, keys: Mapping[int, Key]) -> None:
-        self._keys = dict(keys)
-        self._sorted = sorted(self._keys, key=self._place)
-
-    def put(self, node: int, key: Key | None) -> None:
-        """Give a node its present key; None leaves it out."""
-        old = self._keys.get(node)
-        if old == key:
-            return
-        if old is not None:
-            del self._sorted[self.below(*old, node)]
-            del self._keys[node]
-        if key is not None:
-            self._keys[node] = key
-            insort(self._sorted, node, key=self._place)
-
-    def below(self, *key: Any) -> int:
-        """How many come before `key`."""
-        return bisect_left(self._sorted, key, key=self._place)
-
-    def of(self, *start: Any) -> Sequence[int]:
-        """Those whose key starts so."""
-        size = len(start)
-        first = self.below(*start)
-        end = bisect_right(self._sorted, start, first, key=lambda node: self._place(node)[:size])
-        return self._sorted[first:end]
-
-    def _place(self, node: int) -> Key:
-        return (*self._keys[node], node)
-
-    def __len__(self) -> int:
-        return len(self._sorted)
-
-    @overload
-    def __getitem__(self, place: int) -> int: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[int]: ...
-    def __getitem__(self, place: int | slice) -> int | Sequence[int]:
-        return self._sorted[place]
+    PACKED = 0
+    LOOSE = 1
+    TRUNK = 2
+    """Nowhere: trunk was promoted to the node, and its merge holds this tip."""
 
 
-class Total:
-    """A sum over nodes. It is exact until it is asked for, so no order of the nodes shows in it."""
+Branch = tuple[str, int]
+"""A tip and its place."""
 
-    def __init__(self) -> None:
-        self._terms: dict[int, float] = {}
-        self._boundless: dict[int, float] = {}
-        self._units = 0
 
-    def put(self, node: int, term: float) -> None:
-        """Give a node its present term."""
-        self._units -= _units(self._terms.pop(node, 0.0))
-        self._boundless.pop(node, None)
-        if not math.isfinite(term):
-            self._boundless[node] = term
-        elif term:
-            self._terms[node] = term
-            self._units += _units(term)
+class Index:
+    """The tables, and the questions. Bases are commits of the trunk, in hex."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._run = database.run
+
+    # Branches.
 
     @property
-    def value(self) -> float:
-        """The sum, rounded once; infinite or NaN as sums of such terms are."""
-        if self._boundless:
-            return sum(self._boundless.values())
+    def digest(self) -> str:
+        """Of which packed-refs the branches are."""
+        return str(self._run("SELECT digest FROM refs").fetchone()[0])
+
+    def branch(self, node: int) -> Branch | None:
+        """Where a node's branch stands."""
+        found: Branch | None
+        found = self._run("SELECT tip, place FROM branch WHERE id = ?", node).fetchone()
+        return found
+
+    def branches(self) -> dict[int, Branch]:
+        """Where all do."""
+        rows = self._run("SELECT id, tip, place FROM branch")
+        return {node: (tip, place) for node, tip, place in rows}
+
+    def not_packed(self) -> set[int]:
+        """The nodes whose branch was not found in packed-refs."""
+        return set(self._ids("SELECT id FROM branch WHERE place > 0"))
+
+    def absent(self) -> list[int]:
+        """The promoted nodes without a branch."""
+        return self._ids("SELECT id FROM branch WHERE place > 0 AND place = ?", Place.TRUNK)
+
+    def move(self, moved: Iterable[tuple[int, Branch | None]], digest: str) -> None:
+        """Take note of where branches stand; None where there is none any more."""
+        stand: list[tuple[int, str, int]] = []
+        for node, branch in moved:
+            if branch is None:
+                self._run("DELETE FROM branch WHERE id = ?", node)
+                self.remove(node)
+            else:
+                stand.append((node, *branch))
+        self.database.run_all(
+            "INSERT INTO branch VALUES(?, ?, ?, NULL) ON CONFLICT(id) DO UPDATE SET"
+            " said = CASE WHEN tip = excluded.tip THEN said END,"
+            " tip = excluded.tip, place = excluded.place",
+            iter(stand),
+        )
+        self._run("UPDATE refs SET digest = ?", digest)
+
+    def page(self, last: int | None, most: int, *, newest_first: bool) -> list[int]:
+        """So many ids of branches from after `last` on."""
+        if newest_first:
+            sql = "SELECT id FROM branch WHERE id < ? ORDER BY id DESC LIMIT ?"
+            return self._ids(sql, _LARGEST if last is None else last, most)
+        sql = "SELECT id FROM branch WHERE id > ? ORDER BY id LIMIT ?"
+        return self._ids(sql, -1 if last is None else last, most)
+
+    def taken(self, first: int, end: int) -> set[int]:
+        """The ids from `first` to before `end` that have a branch."""
+        return set(self._ids("SELECT id FROM branch WHERE id >= ? AND id < ?", first, end))
+
+    def last(self) -> int | None:
+        """The highest id, be its node readable or not."""
+        return next(iter(self._ids("SELECT id FROM branch ORDER BY id DESC LIMIT 1")), None)
+
+    def broken(self) -> dict[int, str]:
+        """The branches that could not be read, each with the reason."""
+        return dict(self._run("SELECT id, said FROM branch WHERE said <> '' ORDER BY id"))
+
+    def state(self, node: int) -> tuple[str, str | None] | None:
+        """The tip of a branch, and why it cannot be read there; empty where it can and was.
+
+        None instead of the reason where nobody has read it there.
+        """
+        found: tuple[str, str | None] | None
+        found = self._run("SELECT tip, said FROM branch WHERE id = ?", node).fetchone()
+        return found
+
+    def unread(self, below: int | None) -> list[tuple[int, str]]:
+        """The next few branches that nobody has read where they stand, each with its tip."""
+        sql = "SELECT id, tip FROM branch WHERE said IS NULL AND id < ? ORDER BY id LIMIT 250"
+        return self._run(sql, _LARGEST if below is None else below).fetchall()
+
+    def unread_among(self, nodes: Sequence[int]) -> list[tuple[int, str]]:
+        """The same of some nodes."""
+        sql = "SELECT id, tip FROM branch WHERE said IS NULL AND id IN "
+        return self._run(sql + "(SELECT value FROM json_each(?))", json.dumps(nodes)).fetchall()
+
+    def retry_broken(self) -> None:
+        """Have broken branches read again: what they lacked may be there by now."""
+        self._run("UPDATE branch SET said = NULL WHERE said <> ''")
+
+    # Nodes.
+
+    def node(self, node: int) -> Node | None:
+        """The node as it was read last, be that where its branch stands now or before."""
+        row = self._run("SELECT checksum, text FROM record WHERE id = ?", node).fetchone()
+        if row is None:
+            return None
+        checksum, text = row
+        if checksum != _checksum(node, text):
+            raise Damaged(f"node {node} does not come back as it was written")
+        tip, onto, proposed, weighed, *messages = json.loads(text)
         try:
-            return self._units / _UNIT
+            propose, *rest = map(parse, messages)
+        except RecordError as error:
+            raise Damaged(f"node {node} was written by another version of airesearch") from error
+        assert isinstance(propose, Propose), "as it was written"
+        trials = tuple(one for one in rest if isinstance(one, Measure))
+        judged = next((one for one in rest if isinstance(one, Judge)), None)
+        return Node(tip, onto, proposed, propose, trials, judged, weighed)
+
+    def store(self, found: Iterable[tuple[int, str, Node | str]]) -> None:
+        """Take what was read at a tip: a node, or why there is none.
+
+        Where a branch stands elsewhere by now, nothing happens.
+        """
+        for number, tip, node in found:
+            said = node if isinstance(node, str) else ""
+            there = self._run(
+                "UPDATE branch SET said = ? WHERE id = ? AND tip = ?", said, number, tip
+            )
+            if not there.rowcount:
+                continue
+            if isinstance(node, str):
+                self.remove(number)
+            else:
+                self._put(node)
+
+    def remove(self, node: int) -> None:
+        """Forget what was read of a node."""
+        if self._run("DELETE FROM node WHERE id = ?", node).rowcount:
+            self._run(_RELINK, node)
+
+    def _put(self, node: Node) -> None:
+        lineage = "SELECT base, debugs FROM node WHERE id = ?"
+        before = self._run(lineage, node.id).fetchone()
+        self._run("DELETE FROM node WHERE id = ?", node.id)
+        is_debug = node.propose.operator is Operator.DEBUG
+        base, debugs = 0, int(is_debug)
+        if not node.parents:
+            self._run("INSERT OR IGNORE INTO base(oid) VALUES(?)", node.onto)
+            (base,) = self._run("SELECT id FROM base WHERE oid = ?", node.onto).fetchone()
+        # A parent is older. Who claims otherwise descends from nobody.
+        elif node.parents[0] < node.id:
+            row = self._run(lineage, node.parents[0]).fetchone()
+            if row is not None:
+                base, debugs = row[0], row[1] + 1 if is_debug else 0
+        self._run(
+            f"INSERT INTO node VALUES({', '.join('?' * 15)})",
+            node.id,
+            base,
+            debugs,
+            min(node.parents[0], _LARGEST) if node.parents else None,
+            is_debug,
+            node.has_change,
+            node.propose.agent,
+            node.propose.protocol,
+            node.propose.candidate if node.answers else None,
+            node.propose.program if node.answers else None,
+            node.status,
+            node.verdict,
+            node.is_settled,
+            len(node.trials),
+            sum(_microseconds(trial.duration) for trial in node.trials),
+        )
+        records = (node.propose, *node.trials, *([node.judged] if node.judged else []))
+        text = json.dumps([node.tip, node.onto, node.proposed, node.weighed, *map(str, records)])
+        self._run("INSERT INTO record VALUES(?, ?, ?)", node.id, _checksum(node.id, text), text)
+        children = ((parent, node.id) for parent in node.parents if parent <= _LARGEST)
+        self.database.run_all("INSERT OR IGNORE INTO child VALUES(?, ?)", children)
+        self.database.run_all(
+            "INSERT INTO score VALUES(?, ?, ?, ?, ?, ?)",
+            ((node.id, metric, base, *facts) for metric, *facts in _scores(node)),
+        )
+        if before != (base, debugs):
+            self._run(_RELINK, node.id)
+
+    # Questions about those that grew from a base.
+
+    def root(self, base: str) -> int | None:
+        """The first node that has no parent."""
+        sql = f"SELECT id FROM node WHERE {_BASE} AND parent IS NULL ORDER BY id LIMIT 1"
+        return next(iter(self._ids(sql, base)), None)
+
+    def rooted(self, base: str) -> list[int]:
+        """All of them."""
+        return self._ids(f"SELECT id FROM node WHERE {_BASE} ORDER BY id", base)
+
+    def is_rooted(self, base: str, node: int) -> bool:
+        """Whether a node is one of them."""
+        return bool(self._ids(f"SELECT id FROM node WHERE id = ? AND {_BASE}", node, base))
+
+    def waiting(self, base: str) -> list[tuple[int, bool]]:
+        """Those that want a trial or a verdict, and those that were kept; whether they were."""
+        rows = self._run(
+            f"SELECT id, verdict IS 'keep' FROM node WHERE {_BASE}"
+            " AND (NOT is_settled OR verdict = 'keep') ORDER BY id",
+            base,
+        )
+        return [(node, bool(kept)) for node, kept in rows]
+
+    def newest_change(self, base: str) -> int | None:
+        """The newest that has a change to go on from."""
+        sql = f"SELECT id FROM node WHERE {_BASE} AND has_change ORDER BY id DESC LIMIT 1"
+        return next(iter(self._ids(sql, base)), None)
+
+    def failed_leaves(self, base: str, how: Sequence[Status], repairs: int) -> list[int]:
+        """Those whose change ended as one of `how`, that have no child, and no `repairs` in a row
+        behind them.
+        """
+        marks = ", ".join("?" * len(how))
+        return self._ids(
+            f"SELECT id FROM node WHERE {_BASE} AND status <> 'ok' AND status IN ({marks})"
+            " AND has_change AND debugs < ?"
+            " AND NOT EXISTS(SELECT 1 FROM child WHERE parent = node.id) ORDER BY id",
+            base,
+            *how,
+            repairs,
+        )
+
+    def best(self, base: str, metric: str, goal: Goal, most: int) -> list[int]:
+        """The best that were judged, whatever the verdict, the best first."""
+        order = "" if goal == "minimize" else "DESC"
+        return self._ids(
+            f"SELECT s.id FROM score s CROSS JOIN node n ON n.id = s.id WHERE s.{_BASE}"
+            " AND s.metric = ? AND s.value IS NOT NULL AND n.verdict IN ('keep', 'discard')"
+            f" ORDER BY s.value {order}, s.id LIMIT ?",
+            base,
+            metric,
+            most,
+        )
+
+    def extremes(self, base: str, metric: str, most: int) -> set[int]:
+        """Those with the lowest values and those with the highest."""
+        found = set[int]()
+        for order in ("", "DESC"):
+            found |= set(
+                self._ids(
+                    f"SELECT id FROM score WHERE {_BASE} AND metric = ? AND value IS NOT NULL"
+                    f" ORDER BY value {order}, id {order} LIMIT ?",
+                    base,
+                    metric,
+                    most,
+                )
+            )
+        return found
+
+    def measured(self, base: str, most: int, *, newest: bool) -> list[int]:
+        """The first or the `newest` that have a trial, in id order."""
+        order = "DESC" if newest else ""
+        sql = f"SELECT id FROM node WHERE {_BASE} AND trials > 0 ORDER BY id {order} LIMIT ?"
+        return sorted(self._ids(sql, base, most))
+
+    def proposed_by(self, base: str, agent: str, before: int) -> int:
+        """How many with a lower id than `before` the agent proposed."""
+        (count,) = self._run(
+            f"SELECT ifnull((SELECT nodes FROM tally WHERE {_BASE} AND agent = ?), 0)"
+            f" - (SELECT count(*) FROM node WHERE id >= ? AND agent = ? AND +{_BASE})",
+            *(base, agent, before, agent, base),
+        ).fetchone()
+        return int(count)
+
+    def replicated(self, base: str, trials: int, *, besides: Iterable[int]) -> int:
+        """How many that have a parent and more than so many trials, but for some."""
+        (count,) = self._run(
+            f"SELECT count(*) FROM node WHERE {_BASE} AND trials > 1 AND trials > ?"
+            " AND parent IS NOT NULL AND id NOT IN (SELECT value FROM json_each(?))",
+            base,
+            trials,
+            json.dumps(list(besides)),
+        ).fetchone()
+        return int(count)
+
+    def spread(self, base: str, metric: str) -> tuple[float, int]:
+        """The squared distances of replicates from their node's mean, and their degrees of freedom.
+
+        The sum is rounded once, so no order of the nodes shows in it.
+        """
+        rows = self._run(
+            f"SELECT squares, freedom FROM score WHERE {_BASE} AND metric = ? AND freedom > 0",
+            base,
+            metric,
+        ).fetchall()
+        try:
+            return math.fsum(squares for squares, _ in rows), sum(freedom for _, freedom in rows)
         except OverflowError:
-            return math.inf if self._units > 0 else -math.inf
+            return math.inf, sum(freedom for _, freedom in rows)
+
+    # Questions about all.
+
+    def alike(self, protocol: str, candidate: str, program: str | None, before: int) -> list[int]:
+        """Those with a lower id whose trials, under the protocol, answer for the same candidate or
+        program.
+        """
+        return self._ids(
+            "SELECT id FROM node WHERE candidate = ? AND id < ? AND protocol = ? UNION "
+            "SELECT id FROM node WHERE program = ? AND id < ? AND protocol = ? ORDER BY id",
+            *(candidate, before, protocol, program, before, protocol),
+        )
+
+    def spent(self) -> tuple[int, float]:
+        """All trials, and the seconds they took."""
+        trials, microseconds = self._run(
+            "SELECT ifnull(sum(trials), 0), total(microseconds) FROM tally"
+        ).fetchone()
+        return int(trials), microseconds / 1e6
+
+    def children(self, node: int) -> list[int]:
+        """Those that were made from a node."""
+        return self._ids("SELECT id FROM child WHERE parent = ? ORDER BY id", node)
+
+    def parents(self) -> Iterator[tuple[int, int | None]]:
+        """Each with its first parent, in id order."""
+        return iter(self._run("SELECT id, parent FROM node ORDER BY id").fetchall())
+
+    def _ids(self, sql: str, *values: object) -> list[int]:
+        return [row[0] for row in self._run(sql, *values)]
 
 
-def _units(term: float) -> int:
-    over, under = term.as_integer_ratio()
-    return over * (_UNIT // under)
+def _scores(node: Node) -> Iterator[tuple[str, float | None, float | None, int]]:
+    """Each metric with the node's value, and how far its replicates lie from their mean."""
+    for metric in dict.fromkeys(one.name for trial in node.trials for one in trial.metric):
+        values = tuple(values_of(node.trials, metric).values())
+        if values:
+            squares = sum_squares(values) if len(values) > 1 else None
+            yield metric, node.value(metric), squares, len(values) - 1
+
+
+def _microseconds(seconds: float) -> int:
+    is_told = math.isfinite(seconds) and abs(seconds) < _LONGEST / 1e6
+    return round(seconds * 1e6) if is_told else _LONGEST
+
+
+def _checksum(node: int, text: str) -> int:
+    return zlib.crc32(f"{node} {text}".encode())

@@ -4,20 +4,21 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pygit2
-
 from ..record.facts import Metric, Status, Verdict
 from ..record.records import Action, Judge, Measure, Propose, Record
+
+_NO_ANSWERS = (Status.CANCELLED, Status.LOST, Status.DENIED, Status.DUPLICATE)
 
 
 @dataclass(frozen=True)
 class Node:
     """A vertex of the search tree: what its branch says, oldest first."""
 
-    tip: pygit2.Oid
-    onto: pygit2.Oid
+    tip: str
+    """The commit its branch stands at, in hex as the next two."""
+    onto: str
     """The commit the node grew from: its parent node's, or trunk's for a baseline."""
-    proposed: pygit2.Oid
+    proposed: str
     propose: Propose
     trials: tuple[Measure, ...] = ()
     judged: Judge | None = None
@@ -25,7 +26,7 @@ class Node:
     weighed: int = 0
     """How many of the trials came before that verdict."""
 
-    def after(self, commit: pygit2.Oid, record: Record) -> "Node":
+    def after(self, commit: str, record: Record) -> "Node":
         """The node once `commit`, which says `record`, is on its branch."""
         trials, judged, weighed = self.trials, self.judged, self.weighed
         if isinstance(record, Measure):
@@ -51,14 +52,19 @@ class Node:
         Trials after a `keep` are further evidence on a winner and ask for nothing; after any other
         verdict they ask for a new one.
         """
-        if self.judged is not None and (self._is_kept or len(self.trials) == self.weighed):
+        if self.judged is not None and (self.is_kept or len(self.trials) == self.weighed):
             return Action.JUDGE
         return Action.MEASURE if self.trials else Action.PROPOSE
 
     @property
+    def is_settled(self) -> bool:
+        """Whether it wants neither a trial nor a verdict."""
+        return self.action is Action.JUDGE
+
+    @property
     def status(self) -> Status | None:
         """How its last trial ended; None before the first has. What was kept has not failed."""
-        if self._is_kept:
+        if self.is_kept:
             return Status.OK
         return self.trials[-1].status if self.trials else None
 
@@ -66,6 +72,16 @@ class Node:
     def verdict(self) -> Verdict | None:
         """What the judge said; None before that, and while it has new trials to weigh."""
         return self.judged.verdict if self.judged and self.action is Action.JUDGE else None
+
+    @property
+    def has_change(self) -> bool:
+        """Whether there is something to go on from: not where a proposal was refused or failed."""
+        return not self.parents or self.propose.diff.files > 0
+
+    @property
+    def answers(self) -> tuple[Measure, ...]:
+        """The trials that say what its candidate came to, well or not."""
+        return tuple(trial for trial in self.trials if trial.status not in _NO_ANSWERS)
 
     @property
     def reason(self) -> str:
@@ -83,7 +99,7 @@ class Node:
         """
         if self.status is not Status.OK:
             return ()
-        if not self._is_kept:
+        if not self.is_kept:
             return _well(self.trials)
         fresh = self.trials[self.weighed :] if self.parents else ()
         return _well(fresh) or _well(self.trials[: self.weighed])
@@ -98,7 +114,8 @@ class Node:
         return mean(tuple(values_of(self.estimating, metric).values()))
 
     @property
-    def _is_kept(self) -> bool:
+    def is_kept(self) -> bool:
+        """Whether its last verdict is `keep`, whatever trials followed."""
         return self.judged is not None and self.judged.verdict is Verdict.KEEP
 
 
@@ -125,6 +142,15 @@ def mean(values: Sequence[float]) -> float | None:
     if not values:
         return None
     return values[0] + math.fsum(value - values[0] for value in values) / len(values)
+
+
+def sum_squares(values: Sequence[float]) -> float:
+    """The squared distances from the mean, summed; of equal values exactly 0, never NaN."""
+    # From the first value, so that equal ones differ by exactly nothing.
+    apart = [value - values[0] for value in values]
+    total = sum(apart)
+    found = max(sum(a * a for a in apart) - total * total / len(values), 0.0)
+    return found if math.isfinite(found) else math.inf
 
 
 def _well(trials: Sequence[Measure]) -> tuple[Measure, ...]:

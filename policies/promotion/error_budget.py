@@ -6,30 +6,20 @@ J. Tian and A. Ramdas, Online control of the familywise error rate, 2021). Who w
 its part on: a claim that holds costs nothing, and one that does not is what the budget bounds.
 """
 
-from ...gitlab.tree.search_tree import Node, SearchTree
+from ...gitlab.tree.node import Node
+from ..search.tree import Tree
 from .replication import SCREEN
 
 
-def share(tree: SearchTree, node: Node, confidence: float) -> float:
+def share(tree: Tree, node: Node, confidence: float) -> float:
     """The chance to promote `node` wrongly that confirming it may cost.
 
     All others that were confirmed count, whoever was first: of those that look at their pairs, the
     last one sees all others, so workers beside each other never spend more than there is. A node
     that is tried again after others were confirmed pays as the last of them.
     """
-    spenders = tree.ordered(spender)
-    return part(len(spenders) - (spender(tree, node) is not None) + 1, confidence)
-
-
-def spender(tree: SearchTree, node: Node) -> tuple[()] | None:
-    """Picks the nodes whose part of the error is not to be had by others."""
-    counts = node.id in tree.rooted and node.id not in tree.promoted and _spends(node)
-    return () if counts else None
-
-
-def _spends(node: Node) -> bool:
-    """Whether a node's pairs were looked at, or are about to be. Nothing selects a baseline."""
-    return bool(node.parents) and len(node.trials) > SCREEN
+    # A node's pairs are looked at once it has more trials than screen it.
+    return part(tree.replicated(SCREEN, besides=node.id) + 1, confidence)
 
 
 def part(place: int, confidence: float) -> float:

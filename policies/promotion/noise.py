@@ -12,7 +12,8 @@ from statistics import NormalDist
 
 from ...gitlab.record.facts import Interval, Noise
 from ...gitlab.record.records import Measure
-from ...gitlab.tree.search_tree import Node, SearchTree, mean, values_of
+from ...gitlab.tree.node import mean, sum_squares, values_of
+from ..search.tree import Tree
 
 _NEARLY_NORMAL = 200
 
@@ -20,7 +21,8 @@ _NEARLY_NORMAL = 200
 def pooled(groups: Iterable[tuple[float, ...]]) -> Noise:
     """The noise of values that differ by it alone inside each group."""
     told = [group for group in groups if len(group) > 1]
-    return _noise(sum(map(_squares, told)), sum(len(group) - 1 for group in told))
+    squares = math.fsum(map(sum_squares, told))
+    return _noise(squares, sum(len(group) - 1 for group in told))
 
 
 def _noise(squares: float, freedom: int) -> Noise:
@@ -29,36 +31,9 @@ def _noise(squares: float, freedom: int) -> Noise:
     return Noise(math.sqrt(squares / freedom) if freedom else 0.0, freedom)
 
 
-def noise_floor(tree: SearchTree, metric: str) -> Noise:
+def noise_floor(tree: Tree, metric: str) -> Noise:
     """The noise of `metric` that trials of the same node of the present base show."""
-    return _noise(tree.total(Squares(metric)), round(tree.total(Freedom(metric))))
-
-
-@dataclass(frozen=True)
-class _Group:
-    """The values of a node's replicates."""
-
-    metric: str
-
-    def values(self, tree: SearchTree, node: Node) -> tuple[float, ...]:
-        if len(node.trials) < 2 or node.id not in tree.rooted:
-            return ()
-        return tuple(values_of(node.trials, self.metric).values())
-
-
-class Squares(_Group):
-    """The squared distances of a node's replicates from their mean."""
-
-    def __call__(self, tree: SearchTree, node: Node) -> float:
-        group = self.values(tree, node)
-        return _squares(group) if group else 0.0
-
-
-class Freedom(_Group):
-    """How many replicates a node has beyond the first."""
-
-    def __call__(self, tree: SearchTree, node: Node) -> float:
-        return max(len(self.values(tree, node)) - 1, 0)
+    return _noise(*tree.spread(metric))
 
 
 @dataclass(frozen=True)
@@ -90,14 +65,6 @@ def interval(center: float, error: float, noise: Noise) -> Interval:
     """The two-sided 95 % interval around `center`, whose standard error is `error`."""
     reach = error * _quantile(0.975, noise.freedom) if noise.sd else 0.0
     return Interval(center - reach, center + reach)
-
-
-@lru_cache(maxsize=1 << 16)
-def _squares(group: tuple[float, ...]) -> float:
-    # From the first value, so that equal ones differ by exactly nothing.
-    apart = [value - group[0] for value in group]
-    total = sum(apart)
-    return max(sum(a * a for a in apart) - total * total / len(group), 0.0)
 
 
 @lru_cache

@@ -1,10 +1,8 @@
 """What is kept up to date node by node is what a look at all nodes finds; nothing recurses."""
 
 import json
-import math
 import os
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -17,19 +15,18 @@ from airesearch.gitlab.lab.lab import open_lab
 from airesearch.gitlab.record.facts import Diff, Operator, Status, Verdict
 from airesearch.gitlab.record.records import Promote
 from airesearch.gitlab.store.refs import node_branch
-from airesearch.gitlab.tree.index import Ordered, Total
 from airesearch.gitlab.tree.node import Node, values_of
 from airesearch.gitlab.tree.search_tree import SearchTree, load_tree
 from airesearch.policies.budget import spent
 from airesearch.policies.promotion.error_budget import part, share
 from airesearch.policies.promotion.noise import noise_floor, pooled
-from airesearch.policies.search.policies import Aim, Rank, failed_leaf, tree_search
+from airesearch.policies.search.policies import Aim, tree_search
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_tree_cache import Writer, judged, measured, propose
+from literal_nodes import Writer, judged, measured, propose
 from toys import airesearch, git, repository, toy, toy_files
 
-BASE, OTHER = (pygit2.Oid(hex=letter * 40) for letter in "ab")
+BASE, OTHER = (letter * 40 for letter in "ab")
 DEEP = 2000
 AIM = Aim("loss", "minimize", repairs=True)
 
@@ -80,8 +77,8 @@ def nodes(draw: st.DrawFn) -> Node:
     )  # fmt: skip
     verdict = draw(st.none() | st.sampled_from(Verdict))
     judge = None if verdict is None else judged(number, verdict)
-    proposed = pygit2.Oid(hex=f"{hash((number, *parents, operator, files, onto)) % 16**40:040x}")
-    tip = pygit2.Oid(hex=f"{draw(st.integers(0, 16**8)):040x}")
+    proposed = f"{hash((number, *parents, operator, files, onto)) % 16**40:040x}"
+    tip = f"{draw(st.integers(0, 16**8)):040x}"
     return Node(tip, onto, proposed, proposal, trials, judge, draw(st.integers(0, len(trials))))
 
 
@@ -101,7 +98,7 @@ def happen(tree: SearchTree, event: Put | Drop | Trunk) -> None:
     if isinstance(event, Put):
         tree.put(event.node)
     elif isinstance(event, Drop):
-        tree.move(event.node, None)
+        tree.remove(event.node)
     else:
         merges = tuple(Promote(agent="judge", subject="p", node=n) for n in event.promoted)
         tree.take_trunk(OTHER, event.base, merges)
@@ -118,7 +115,7 @@ def rooted(tree: SearchTree) -> dict[int, Node]:
 def children(tree: SearchTree) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {}
     for number, node in sorted(tree.nodes.items()):
-        for parent in node.parents:
+        for parent in dict.fromkeys(node.parents):
             found.setdefault(parent, []).append(number)
     return found
 
@@ -151,8 +148,7 @@ def looked_up(tree: SearchTree) -> dict[str, Any]:
         "rooted": list(inside),
         "children": children(tree),
         "trials": len(trials),
-        "hours": float(sum(Fraction(sum(t.duration for t in n.trials))
-                           for n in tree.nodes.values())) / 3600,
+        "hours": sum(min(round(trial.duration * 1e6), 2**50) for trial in trials) / 1e6 / 3600,
         "noise": pooled(groups),
         "shares": {
             node.id: part(1 + sum(spends(tree, o) for o in inside.values() if o != node), 0.95)
@@ -169,13 +165,13 @@ def kept(tree: SearchTree) -> dict[str, Any]:
     """The same as the tree keeps them."""
     return {
         "rooted": list(tree.rooted),
-        "children": dict(tree.children),
+        "children": {n: found for n in range(8) if (found := tree.children(n))},
         "trials": spent(tree).trials,
         "hours": spent(tree).hours,
         "noise": noise_floor(tree, "loss"),
         "shares": {node.id: share(tree, node, 0.95) for node in tree.nodes.values()},
-        "ranked": list(tree.ordered(Rank("loss", "minimize"))),
-        "failed": list(tree.ordered(failed_leaf)),
+        "ranked": list(tree.best("loss", "minimize", 100)),
+        "failed": list(tree.failed_leaves([Status.CRASH], 3)),
         "root": tree.root,
         "next": tree.next_id,
     }
@@ -184,58 +180,19 @@ def kept(tree: SearchTree) -> dict[str, Any]:
 @settings(max_examples=400, deadline=None)
 @given(events)
 def test_kept_answers_are_those_of_a_look_at_all_nodes(news: list[Put | Drop | Trunk]) -> None:
-    tree = SearchTree({}, BASE, BASE)
+    tree = SearchTree((), BASE, BASE)
     kept(tree)
     for event in news:
         happen(tree, event)
         found, wanted = kept(tree), looked_up(tree)
-        assert found.pop("noise").freedom == wanted["noise"].freedom
-        assert math.isclose(noise_floor(tree, "loss").sd, wanted.pop("noise").sd)
         assert found == wanted
     # Bit for bit: what comes next must not hang on the order in which nodes came.
-    afresh = SearchTree(dict(tree.nodes), tree.trunk, tree.base, tree.promotions)
+    afresh = SearchTree(tree.nodes.values(), tree.trunk, tree.base, tree.promotions)
     assert kept(tree) == kept(afresh)
-    if tree.incumbent is not None and tree.ordered(Rank("loss", "minimize")):
+    if tree.incumbent is not None and tree.best("loss", "minimize", 1):
         for seed in range(10):
             one, other = (tree_search(t, AIM, Random(seed)) for t in (tree, afresh))
             assert one == other
-
-
-@given(st.lists(st.tuples(st.integers(0, 5), st.floats())))
-def test_a_total_is_the_exact_sum(terms: list[tuple[int, float]]) -> None:
-    total = Total()
-    now: dict[int, float] = {}
-    for node, term in terms:
-        total.put(node, term)
-        now[node] = term
-        values = now.values()
-        if all(map(math.isfinite, values)):
-            exact = sum(map(Fraction, values), Fraction())
-            try:
-                assert total.value == float(exact)
-            except OverflowError:
-                assert total.value == math.copysign(math.inf, exact)
-        else:
-            assert not math.isfinite(total.value)
-
-
-keys = st.none() | st.tuples(st.sampled_from("ab"), st.integers(0, 3))
-
-
-@given(st.lists(st.tuples(st.integers(0, 9), keys)))
-def test_ordered_nodes(puts: list[tuple[int, tuple[str, int] | None]]) -> None:
-    ordered = Ordered({})
-    now: dict[int, tuple[str, int] | None] = {}
-    for node, key in puts:
-        ordered.put(node, key)
-        now[node] = key
-    entries = sorted((*key, node) for node, key in now.items() if key is not None)
-    assert list(ordered) == [entry[-1] for entry in entries]
-    assert ordered[:3] == [entry[-1] for entry in entries[:3]]
-    for letter in "ab":
-        assert ordered.of(letter) == [entry[-1] for entry in entries if entry[0] == letter]
-        assert ordered.below(letter, 2) == sum(entry < (letter, 2) for entry in entries)
-    assert list(Ordered({n: k for n, k in now.items() if k is not None})) == list(ordered)
 
 
 def test_a_history_looks_up_what_is_read_only() -> None:
@@ -269,7 +226,7 @@ def test_a_deep_lineage(deep: Path) -> None:
     assert list(tree.rooted) == list(range(DEEP))
     assert tree.root is not None
     assert tree.root.id == 0
-    assert list(tree.ordered(failed_leaf)) == []
+    assert tree.failed_leaves([Status.CRASH], 3) == []
 
 
 @pytest.mark.parametrize("words", [["lineage", str(DEEP - 1)], ["log"], ["tree"]])

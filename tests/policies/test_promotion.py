@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
-import pygit2
 import pytest
 from airesearch.gitlab.record.facts import Diff, Noise, Operator, Signed, Verdict
 from airesearch.gitlab.record.records import Judge, Measure, Promote, Propose, parse
@@ -340,7 +339,7 @@ def test_of_all_patterns_of_signs_at_most_the_error_is_kept(
 
 # The ledger.
 
-BASE = pygit2.Oid(hex="b" * 40)
+BASE = "b" * 40
 
 
 class Campaign:
@@ -352,7 +351,7 @@ class Campaign:
         self.spent: dict[int, float] = {}
 
     def _node(self, node: int) -> Node:
-        oid = pygit2.Oid(hex=f"{node:040x}")
+        oid = f"{node:040x}"
         propose = Propose(agent="tuner", subject="try", node=node,
                           parent_node=(0,) if node else (), operator=Operator.IMPROVE,
                           diff=Diff(1, 1, 1), candidate="c" * 40, protocol="c" * 40)  # fmt: skip
@@ -361,8 +360,7 @@ class Campaign:
     @property
     def tree(self) -> SearchTree:
         merges = [Promote(agent="judge", subject="promote", node=n) for n in self.promoted]
-        nodes = dict(sorted(self.nodes.items()))
-        return SearchTree(nodes, BASE, BASE, tuple(merges))
+        return SearchTree(self.nodes.values(), BASE, BASE, tuple(merges))
 
     def act(self, event: str, node: int) -> None:
         """One event; one that makes no sense now is none."""

@@ -2,7 +2,6 @@
 
 from random import Random
 
-import pygit2
 import pytest
 from airesearch.gitlab.record.facts import Diff, Metric, Operator, Status, Trial, Verdict
 from airesearch.gitlab.record.records import Judge, Measure, Promote, Propose
@@ -11,7 +10,7 @@ from airesearch.policies.budget import spent, why_stop
 from airesearch.policies.search.policies import Aim, greedy, tree_search
 from airesearch.policies.task.task import Budget, Objective, Task
 
-BASE = pygit2.Oid(hex="b" * 40)
+BASE = "b" * 40
 AIM = Aim("loss", "minimize", repairs=True)
 FAR = Aim("loss", "minimize", repairs=False)
 
@@ -25,7 +24,7 @@ def node(
     files: int = 1,
 ) -> Node:
     """A judged node; one without a value crashed."""
-    tip = pygit2.Oid(hex=f"{number:040x}")
+    tip = f"{number:040x}"
     head = {"node": number, "parent_node": () if parent is None else (parent,)}
     propose = Propose(
         agent="tuner",
@@ -63,13 +62,13 @@ def node(
         reason="so",
         **head,  # type: ignore[arg-type]
     )
-    onto = BASE if parent is None else pygit2.Oid(hex=f"{parent:040x}")
+    onto = BASE if parent is None else f"{parent:040x}"
     return Node(tip, onto, tip, propose, (trial,), judged, 1)
 
 
 def tree(*nodes: Node, promoted: tuple[int, ...] = (0,)) -> SearchTree:
     merges = tuple(Promote(agent="judge", subject="promote", node=n) for n in promoted)
-    return SearchTree({n.id: n for n in nodes}, BASE, BASE, merges)
+    return SearchTree(nodes, BASE, BASE, merges)
 
 
 ROOT = node(0, None, 0.5, Verdict.KEEP, Operator.DRAFT, files=0)
@@ -125,9 +124,9 @@ def test_what_is_not_repaired(hopeless: str) -> None:
 
 def test_nodes_of_another_base_are_not_chosen() -> None:
     elsewhere = Node(
-        pygit2.Oid(hex="9" * 40),
-        pygit2.Oid(hex="a" * 40),
-        pygit2.Oid(hex="9" * 40),
+        "9" * 40,
+        "a" * 40,
+        "9" * 40,
         node(9, None, 0.1).propose,
         node(9, None, 0.1).trials,
         node(9, None, 0.1).judged,

@@ -1,0 +1,160 @@
+"""An SQLite file that is no record: whatever happens to it, it is made anew and filled again."""
+
+import fcntl
+import os
+import sqlite3
+import stat
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ..store.file_lock import turn
+
+_PATIENCE = 10.0
+"""Seconds to wait for another process that writes; it may have been halted."""
+_DAMAGED = {
+    sqlite3.SQLITE_ERROR,  # of a database of somebody else's: it has no such table
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_CONSTRAINT,
+    sqlite3.SQLITE_MISMATCH,
+    sqlite3.SQLITE_NOTADB,
+}
+_inherited: list[sqlite3.Connection] = []
+"""What forks were given. SQLite wants them neither used nor closed."""
+
+
+class Damaged(sqlite3.DatabaseError):
+    """The file does not hold what was written to it."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+
+class Database:
+    """The tables of `schema` in a file that the processes of one machine share.
+
+    Without a path, and where the file cannot be written to, they are in this process's memory. What
+    raises sqlite3.Error is to be followed by `mend`; the tables may be empty then, as after `look`.
+    """
+
+    def __init__(
+        self, path: Path | None, schema: str, notice: Callable[[str], object] = str
+    ) -> None:
+        self._path = path
+        self._schema = schema
+        self._version = zlib.crc32(schema.encode()) & 0x7FFFFFFF
+        self._notice = notice
+        self._connection: sqlite3.Connection | None = None
+        self._process = 0
+        self._inode = 0
+        self._is_mended = False
+
+    def run(self, sql: str, *values: Any) -> sqlite3.Cursor:
+        """Carry out one statement."""
+        return self._open().execute(sql, values)
+
+    def run_all(self, sql: str, rows: Iterator[tuple[Any, ...]]) -> None:
+        """The same for each of many rows."""
+        self._open().executemany(sql, rows)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """A transaction; nobody else writes meanwhile."""
+        self.run("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.run("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self.run("ROLLBACK")
+            raise
+
+    def look(self) -> None:
+        """Notice where the file was deleted, or replaced, since it was opened."""
+        if self._path is None or self._connection is None:
+            return
+        try:
+            is_there = self._path.stat().st_ino == self._inode
+        except OSError:
+            is_there = False
+        if not is_there:
+            self._close()
+
+    def mend(self, error: sqlite3.Error) -> None:
+        """Go on after an error: with a new file, and where that is no use, in memory."""
+        if self._path is None:
+            raise error
+        self._close()
+        what = f"{self._path.name}, the index of the lab's nodes,"
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in _DAMAGED and not self._is_mended and self._remove():
+            self._is_mended = True
+            self._notice(f"{what} was not readable and is made anew: {error}")
+        else:
+            self._path = None
+            self._notice(f"{what} is kept in memory: {error}")
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is not None:
+            # What is in memory is each fork's own.
+            if self._path is None or self._process == os.getpid():
+                return self._connection
+            _inherited.append(self._connection)
+        if self._path is None:
+            self._connection = self._connect(":memory:")
+        else:
+            with suppress(OSError):
+                self._path.parent.mkdir(exist_ok=True)
+            with self._alone(self._path):
+                with suppress(OSError):
+                    if not stat.S_ISREG(self._path.lstat().st_mode):
+                        raise Damaged("it is no file")
+                self._connection = self._connect(str(self._path))
+                self._inode = self._path.stat().st_ino
+        self._process = os.getpid()
+        return self._connection
+
+    def _connect(self, place: str) -> sqlite3.Connection:
+        """A connection to a database that has the tables."""
+        found = sqlite3.connect(
+            place, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
+        )
+        try:
+            # What a power cut takes is read from git again.
+            for pragma in ("synchronous=OFF", "journal_mode=WAL", "cache_size=-16384"):
+                found.execute(f"PRAGMA {pragma}").fetchall()
+            (version,) = found.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                script = f"BEGIN IMMEDIATE; {self._schema} PRAGMA user_version={self._version};"
+                found.executescript(f"{script} COMMIT")
+            elif version != self._version:
+                raise Damaged("another version of airesearch wrote it")
+        except BaseException:
+            found.close()
+            raise
+        return found
+
+    def _alone(self, path: Path) -> AbstractContextManager[None]:
+        return turn(path.parent.parent, f"{path.name}.lock", fcntl.LOCK_EX, _PATIENCE)
+
+    def _close(self) -> None:
+        if self._connection is not None and self._process == os.getpid():
+            with suppress(sqlite3.Error):
+                self._connection.close()
+        self._connection = None
+
+    def _remove(self) -> bool:
+        """Whether the file is gone; it stays where another process has replaced it already."""
+        assert self._path is not None
+        try:
+            with self._alone(self._path):
+                if self._inode in (0, self._path.lstat().st_ino):
+                    for end in ("-wal", "-shm", ""):
+                        Path(f"{self._path}{end}").unlink(missing_ok=True)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
