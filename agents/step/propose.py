@@ -200,8 +200,6 @@ def _brief(now: Snapshot, new: New, policy: Policy, assignment: str) -> Brief:
     )
 
 
-
-
 def _remembered(tree: SearchTree, metric: str) -> Sequence[int]:
     """The nodes a proposer is told of: all, or the ends and the newest of a long history."""
     newest = tree.measured(_REMEMBERED + 1, newest=True)

@@ -11,12 +11,12 @@ from ...agents.setup.task_file import read_task
 from ...gitlab.errors import AiresearchError
 from ...gitlab.lab.lab import Lab, open_lab
 from ...gitlab.record.facts import Interval, Noise
-from ...gitlab.store.trees import Oid
 from ...gitlab.tree.search_tree import Node, SearchTree, load_tree
 from ...policies.promotion.decide import standard_of
 from ...policies.promotion.noise import estimate, noise_floor
 from ...policies.search.distance import distances
 from ...policies.task.task import Task
+from ..say import warn
 from . import rows
 
 
@@ -27,8 +27,8 @@ class LabView:
         self.lab: Lab = open_lab(folder)
         self.tree: SearchTree = load_tree(self.lab)
         self.task: Task = read_task(self.lab, self.lab.tree_of(self.tree.base), checked=False)
-        self._tasks: dict[Oid, Task | None] = {self.tree.base: self.task}
-        self._bases: dict[int, Oid] = {}
+        self._tasks: dict[str, Task | None] = {self.tree.base: self.task}
+        self._bases: dict[int, str] = {}
         click.get_current_context().call_on_close(lambda: warn(self.lab.notices.take()))
 
     @property
@@ -58,7 +58,7 @@ class LabView:
         outcome = {"outcome": rows.outcome(node), "distance": [asdict(miss) for miss in missed]}
         return {**rows.facts(node), **outcome}
 
-    def _base_of(self, node: Node) -> Oid:
+    def _base_of(self, node: Node) -> str:
         """The commit of trunk that a node's lineage started from."""
         path: list[int] = []
         base = node.onto
@@ -70,7 +70,7 @@ class LabView:
         self._bases.update(dict.fromkeys(path, base))
         return base
 
-    def _task_at(self, base: Oid) -> Task | None:
+    def _task_at(self, base: str) -> Task | None:
         """The task in force at a base, None where it cannot be read."""
         if base not in self._tasks:
             try:

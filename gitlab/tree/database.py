@@ -1,6 +1,5 @@
 """An SQLite file that is no record: whatever happens to it, it is made anew and filled again."""
 
-import fcntl
 import os
 import sqlite3
 import stat
@@ -10,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ..store.file_lock import turn
+from ..store.file_lock import lock_if_possible
 
 _PATIENCE = 10.0
 """Seconds to wait for another process that writes; it may have been halted."""
@@ -137,7 +136,7 @@ class Database:
         return found
 
     def _alone(self, path: Path) -> AbstractContextManager[None]:
-        return turn(path.parent.parent, f"{path.name}.lock", fcntl.LOCK_EX, _PATIENCE)
+        return lock_if_possible(path.with_name(f"{path.name}.lock"), patience=_PATIENCE)
 
     def _close(self) -> None:
         if self._connection is not None and self._process == os.getpid():
