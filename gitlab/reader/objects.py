@@ -17,6 +17,7 @@ class DulwichObjects:
         self._commits: dict[str, Commit] = {}
         self._trees: dict[str, dict[str, Entry]] = {EMPTY: {}}
         self._faults: dict[str, frozenset[str]] = {}
+        """What is wrong with an object and all below it; the empty tree need not be stored."""
 
     @property
     def checked(self) -> int:
@@ -56,7 +57,10 @@ class DulwichObjects:
 
     def unsound(self, tree: str, since: str) -> list[str]:
         """What is wrong at or below a tree and not below `since`."""
-        return [] if tree == since else sorted(self._below(tree) - self._below(since))
+        if tree == since:
+            return []
+        known = frozenset[str]() if since == EMPTY else self._below(since)
+        return sorted(self._below(tree) - known)
 
     def _below(self, oid: str, is_folder: bool = True) -> frozenset[str]:
         """What is wrong with an object and all below it; each object is looked at once."""
