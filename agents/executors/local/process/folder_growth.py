@@ -94,7 +94,7 @@ class FolderGrowth(Meter):
 
     def final(self) -> Stop | None:
         """Measure all of the folder at once, when nothing runs in it any more."""
-        most = self._before.files + MOST_FILES
+        most = len(self._before.entries) + MOST_FILES
         try:
             found = scan(self._folder, most)
         except OSError as error:
@@ -102,7 +102,7 @@ class FolderGrowth(Meter):
                 return _unreadable(error)
             self.written = -self._before.bytes  # it is gone, and whatever stands there is not it
             return None
-        if found.files <= most:
+        if len(found.entries) <= most:
             self.left = found
         if found == self._before:  # seen faster than its sizes are added up
             return None
