@@ -4,6 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from airesearch.gitlab.errors import Denied
+from airesearch.gitlab.lab.lab import open_lab
+from airesearch.gitlab.store.change import Change, Decision
+from forgeries import kept_by_invention
+from forging import Forger
+from labs_to_verify import healthy
+from merge_forgeries import merged, parents_of_a_merge, propose_merge
 from push_on_nodes import N4, as_node, edited
 from pushes import World, new_world, run, shared_lab
 from toys import airesearch, git, toy
@@ -126,3 +133,33 @@ def test_refused_and_failed_proposals_are_part_of_the_record(tmp_path: Path) -> 
     run(lab, 2)
     done = World(lab, shared_lab(tmp_path / "s.git")).push("--all")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_verdict_nobody_reached_is_stopped_at_the_hook(tmp_path: Path) -> None:
+    """A discarded node that says it was kept, merged into trunk: with every right there is."""
+    forger = Forger(healthy(tmp_path / "lab"), tmp_path / "forged")
+    commit = kept_by_invention(forger)
+    shared = shared_lab(tmp_path / "s.git")
+    done = World(forger.folder, shared).push("--all")
+    what = "its Verdict is keep, and the trials give discard"
+    assert f"refs/heads/node/000013 {commit[:10]}: {what}" in done.stderr
+    assert World(forger.folder, shared).shared_refs() == ""
+
+
+def test_a_merge_of_two_nodes_passes(tmp_path: Path) -> None:
+    lab = merged(tmp_path / "lab")
+    done = World(lab, shared_lab(tmp_path / "s.git")).push("--all")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_writer_compares_a_merge_with_its_first_parent_too(tmp_path: Path) -> None:
+    lab = open_lab(parents_of_a_merge(tmp_path / "lab"))
+    asked: list[tuple[str, ...]] = []
+
+    def check(change: Change) -> Decision:
+        asked.append(tuple(path.path for path in change.paths))
+        return Decision(("no",))
+
+    with pytest.raises(Denied):
+        propose_merge(lab, check)
+    assert asked == [("lib/merged.py",)]
