@@ -1,4 +1,5 @@
-"""The second reader: everything the lab claims, derived again from objects, through dulwich.
+"""The claims: everything a lab says, derived again from its objects, for `verify` and for a push.
 
-It shares the record's form with the writer (`records.py`, `facts.py`, `text.py`) and nothing else.
+They read through `gitlab.reader.values.Objects`, by dulwich here and by libgit2 there, and share with
+the writer the record's form, the policies, and what the id of a program is.
 """

@@ -40,15 +40,16 @@ class AuditContext:
     def rules(self, history: NodeHistory) -> Rules | None:
         """The rules a node is held to; None where they cannot be known."""
         base = self.base(history.node)
-        found = "" if base is None else self._read_rules(base)
+        found = "" if base is None else self.rules_at(base)
         return found if isinstance(found, Rules) else None
 
     def rules_fault(self, base: str) -> str:
         """Why nobody can be held to the rules at a commit of trunk; empty where they can."""
-        found = self._read_rules(base)
+        found = self.rules_at(base)
         return f"nodes grew from it, and {found}" if isinstance(found, str) else ""
 
-    def _read_rules(self, base: str) -> Rules | str:
+    def rules_at(self, base: str) -> Rules | str:
+        """The rules at a commit of trunk, or why they cannot be read."""
         if base not in self._rules:
             try:
                 self._rules[base] = read_rules(self.objects, self.objects.commit(base).tree)

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import get_args
 
@@ -163,13 +163,7 @@ def _task_faults(history: NodeHistory, said: Measure, task: Task) -> Iterator[st
         wrong = bad.reason
     if bool(wrong) == (said.status is Status.OK):
         yield f"its Status is {said.status}, and {wrong or 'it misses no gate'}"
-    yield from _built_in_faults(history, said, values, task)
-
-
-def _built_in_faults(
-    history: NodeHistory, said: Measure, values: Mapping[str, float], task: Task
-) -> Iterator[str]:
-    """The metrics that the runner makes of what it measured anyway."""
+    # The metrics that the runner makes of what it measured anyway.
     size = history.propose.diff
     expected = {
         "train_seconds": said.duration,

@@ -1,7 +1,6 @@
 """The repository under audit: where it is, its trunk, its node branches, its reflogs."""
 
 import re
-from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -27,7 +26,13 @@ class Repository:
     """An open repository: a clone, a bare one, a worktree. `trunk` is a branch's short name."""
 
     def __init__(self, start: Path) -> None:
-        self._repo = _discover(start)
+        if not start.is_dir():
+            raise AiresearchError(f"{start} is not a folder", "name the folder of a lab")
+        try:
+            self._repo = Repo.discover(str(start.resolve()))
+        except NotGitRepository as error:
+            what = f"{start} is not in a git repository"
+            raise AiresearchError(what, "name the folder of a lab or of a clone of one") from error
         self.objects = DulwichObjects(self._repo.object_store)
         if self._repo.get_shallow():
             raise AiresearchError(
@@ -43,11 +48,7 @@ class Repository:
     @property
     def home(self) -> Path:
         """Where the audit keeps its mark; whatever is here may be deleted at any time."""
-        return self._shared / "airesearch"
-
-    @property
-    def _shared(self) -> Path:
-        return Path(self._repo.commondir())
+        return Path(self._repo.commondir(), "airesearch")
 
     @cached_property
     def refs(self) -> dict[str, str]:
@@ -62,8 +63,13 @@ class Repository:
 
     def nodes(self) -> dict[int, dict[str, str]]:
         """The tips of each node in id order, by ref: local first, then `origin`, then others."""
+
+        def rank(ref: str) -> tuple[bool, bool, str]:
+            is_remote = ref.startswith("refs/remotes/")
+            return is_remote, not ref.startswith("refs/remotes/origin/"), ref
+
         found: dict[int, dict[str, str]] = {}
-        for ref in sorted(self.refs, key=_rank):
+        for ref in sorted(self.refs, key=rank):
             match = _NODE.fullmatch(ref)
             if match is not None:
                 found.setdefault(int(match["id"]), {})[ref] = self.refs[ref]
@@ -81,10 +87,16 @@ class Repository:
             return self._repo.get_config().get((b"airesearch",), b"trunk").decode()
         except KeyError:
             pass
-        for name in self._likely_trunks():
-            if self._holds_task(name):
-                return name
-        holders = sorted({name for name in map(self._short, self.refs) if self._holds_task(name)})
+        # The branch a clone was given, then the one checked out.
+        follow = self._repo.refs.read_ref
+        for head in [*(f"refs/remotes/{remote}/" for remote in self._remotes), "refs/heads/"]:
+            name = "HEAD" if head == "refs/heads/" else f"{head}HEAD"
+            target = (follow(Ref(name.encode())) or b"").decode()
+            if self._holds_task(target.removeprefix(f"ref: {head}")):
+                return target.removeprefix(f"ref: {head}")
+        prefixes = ("refs/heads/", *(f"refs/remotes/{remote}/" for remote in self._remotes))
+        names = {ref.removeprefix(p) for ref in self.refs for p in prefixes if ref.startswith(p)}
+        holders = [name for name in sorted(names) if self._holds_task(name)]
         if len(holders) == 1:
             return holders[0]
         raise AiresearchError(
@@ -95,7 +107,7 @@ class Repository:
     def log(self, ref: str) -> list[tuple[str, str]]:
         """The moves of a ref that its reflog tells, oldest first, as (old, new)."""
         try:
-            text = (self._shared / "logs" / ref).read_bytes()
+            text = Path(self._repo.commondir(), "logs", ref).read_bytes()
         except OSError:
             return []
         moves = (_MOVE.match(line) for line in text.splitlines())
@@ -106,21 +118,16 @@ class Repository:
         base = re.split(r"[~^]", name, maxsplit=1)[0]
         steps = name.removeprefix(base)
         try:
-            here = parse_commit(self._repo, base or "HEAD").id.decode()
+            commit = parse_commit(self._repo, base or "HEAD").id.decode()
             for sign, digits in _STEP.findall(steps):
-                here = self._step(here, sign, int(digits or 1))
-            return here
+                count = int(digits or 1)
+                for _ in range(count if sign == "~" else min(count, 1)):
+                    parents = self.objects.commit(commit).parents
+                    commit = parents[count - 1 if sign == "^" else 0]
+            return commit
         except (KeyError, ValueError, IndexError) as error:
             what = f"there is no commit {name!r} here"
             raise AiresearchError(what, "name a branch, a commit, or A..B") from error
-
-    def _step(self, commit: str, sign: str, count: int) -> str:
-        """`commit~count` or `commit^count`. Raises IndexError where there is none."""
-        if sign == "^":
-            return self.objects.commit(commit).parents[count - 1] if count else commit
-        for _ in range(count):
-            commit = self.objects.commit(commit).parents[0]
-        return commit
 
     def between(self, old: str, new: str) -> set[str]:
         """The commits that lead to `new` and not to `old`."""
@@ -132,19 +139,6 @@ class Repository:
         sections = self._repo.get_config().sections()
         names = {s[1].decode() for s in sections if s[0] == b"remote" and len(s) > 1}
         return sorted(names, key=lambda name: (name != "origin", name))
-
-    def _likely_trunks(self) -> Iterator[str]:
-        """The branch a clone was given, then the one checked out."""
-        follow = self._repo.refs.read_ref
-        for remote in self._remotes:
-            target = follow(Ref(f"refs/remotes/{remote}/HEAD".encode())) or b""
-            yield target.decode().removeprefix(f"ref: refs/remotes/{remote}/")
-        yield (follow(Ref(b"HEAD")) or b"").decode().removeprefix("ref: refs/heads/")
-
-    def _short(self, ref: str) -> str:
-        remotes = (f"refs/remotes/{remote}/" for remote in self._remotes)
-        prefix = next((p for p in ("refs/heads/", *remotes) if ref.startswith(p)), "")
-        return ref.removeprefix(prefix) if prefix else ""
 
     def _holds_task(self, branch: str) -> bool:
         tips = list(self.tips(branch).values())
@@ -159,19 +153,3 @@ class Repository:
 def shown(ref: str) -> str:
     """A ref as plain git shows it: `node/000042`, `origin/node/000042`."""
     return ref.removeprefix("refs/").removeprefix("heads/").removeprefix("remotes/")
-
-
-def _rank(ref: str) -> tuple[bool, bool, str]:
-    remote = ref.startswith("refs/remotes/")
-    return (remote, not ref.startswith("refs/remotes/origin/"), ref)
-
-
-def _discover(start: Path) -> Repo:
-    if not start.is_dir():
-        raise AiresearchError(f"{start} is not a folder", "name the folder of a lab")
-    try:
-        return Repo.discover(str(start.resolve()))
-    except NotGitRepository as error:
-        raise AiresearchError(
-            f"{start} is not in a git repository", "name the folder of a lab or of a clone of one"
-        ) from error

@@ -1,5 +1,6 @@
 """Trees compared and hashed again, by a computation of the audit's own."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -72,7 +73,10 @@ def edits(objects: Objects, old: str, new: str) -> tuple[Edit, ...]:
 
 
 def _edits(objects: Objects, old: Entry | None, new: Entry | None, under: str) -> Iterator[Edit]:
-    before, after = (_names(objects, side) for side in (old, new))
+    before, after = (
+        objects.tree(side.oid) if side is not None and side.mode == FOLDER else {}
+        for side in (old, new)
+    )
     for name in {**before, **after}:
         was, now = before.get(name), after.get(name)
         if was == now:
@@ -84,10 +88,6 @@ def _edits(objects: Objects, old: Entry | None, new: Entry | None, under: str) -
             yield from _edits(objects, was, now, f"{under}{name}/")
 
 
-def _names(objects: Objects, side: Entry | None) -> Mapping[str, Entry]:
-    return objects.tree(side.oid) if side is not None and side.mode == FOLDER else {}
-
-
 def lines_fault(objects: Objects, changes: Iterable[Edit], claimed: Diff) -> str:
     """Why `claimed` cannot be the size in lines of `changes`; empty where it can.
 
@@ -97,33 +97,28 @@ def lines_fault(objects: Objects, changes: Iterable[Edit], claimed: Diff) -> str
     other control characters in a file, which libgit2 may take for binary, only the upper bounds
     hold.
     """
-    sides = [_sides(objects, change) for change in changes]
+    sides, is_doubtful = [], False
+    for change in changes:
+        texts = [content(objects, side) for side in (change.old, change.new)]
+        if any(b"\0" in text[:_SNIFFED] for text in texts):
+            continue
+        # libgit2 may take for binary what git does not.
+        is_doubtful |= any(
+            text.startswith(_MARKS) or bool(text[:_SNIFFED].translate(None, _TEXT))
+            for text in texts
+        )
+        sides.append([re.findall(rb"[^\n]*\n|[^\n]+\Z", text) for text in texts])
     old, new = sum(len(s[0]) for s in sides), sum(len(s[1]) for s in sides)
     if claimed.added > new or claimed.removed > old:
         return f"it counts +{claimed.added} -{claimed.removed} lines in files of {new} and {old}"
-    if any(doubtful for _, _, doubtful in sides):
+    if is_doubtful:
         return ""
     if claimed.added - claimed.removed != new - old:
         return f"+{claimed.added} -{claimed.removed} lines do not lead from {old} to {new}"
-    removed = sum((Counter(before) - Counter(after)).total() for before, after, _ in sides)
+    removed = sum((Counter(before) - Counter(after)).total() for before, after in sides)
     if claimed.removed < removed:
         return f"at least {removed} lines are gone"
     return ""
-
-
-def _sides(objects: Objects, change: Edit) -> tuple[list[bytes], list[bytes], bool]:
-    """The lines before and after, and whether libgit2 may see a binary file where git does not."""
-    contents = [content(objects, side) for side in (change.old, change.new)]
-    if any(b"\0" in data[:_SNIFFED] for data in contents):
-        return [], [], False
-    doubtful = any(d.startswith(_MARKS) or d[:_SNIFFED].translate(None, _TEXT) for d in contents)
-    return _lines(contents[0]), _lines(contents[1]), doubtful
-
-
-def _lines(data: bytes) -> list[bytes]:
-    parts = data.split(b"\n")
-    ended = [part + b"\n" for part in parts[:-1]]
-    return [*ended, parts[-1]] if parts[-1] else ended
 
 
 def content(objects: Objects, side: Entry | None) -> bytes:

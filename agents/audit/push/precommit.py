@@ -14,24 +14,20 @@ from .refusal import refusal
 def check_commit(folder: Path, variables: Mapping[str, str]) -> None:
     """Raises AiresearchError with every reason where the staged change may not be committed."""
     staged = Staged(folder, variables)
-    if staged.agent:
-        _check_agent(staged)
-    elif staged.branch.startswith("node/"):
+    if staged.branch.startswith("node/") and not staged.agent:
         raise AiresearchError(
             f"{staged.branch} is a node's branch: only agents' actions belong on it",
             "take your change to a branch of your own: git switch -c my-idea",
         )
-
-
-def _check_agent(staged: Staged) -> None:
+    if not staged.agent:
+        return
     lab, before = staged.lab, staged.before()
-    change = compare(lab.repo, before, staged.after())
     policy = read_permits(lab, before, read_task(lab, before)).get(staged.agent)
     if policy is None:
         raise AiresearchError(
             f"{staged.agent} is no agent of the team that the task names",
             "this folder is an agent's (git config airesearch.agent): leave it to airesearch",
         )
-    decision = policy.check(change)
+    decision = policy.check(compare(lab.repo, before, staged.after()))
     if not decision.allowed:
         raise refusal("this change may not be committed", decision.reasons)

@@ -60,7 +60,8 @@ class Push:
         self._rights = rights
 
     @cached_property
-    def _context(self) -> AuditContext:
+    def context(self) -> AuditContext:
+        """The lab after the push, as the audit sees it."""
         objects = self._view.objects
         tips = {node: {node_branch(node): tip} for node, tip in self._view.node_tips.items()}
         trunk = read_trunk(objects, self._view.trunk_tip, is_strict=True)
@@ -71,13 +72,13 @@ class Push:
         kind, _, name = update.ref.removeprefix("refs/").partition("/")
         trunk, folded = self._view.trunk, name.casefold()
         if update.ref.startswith(f"{LEASES}/"):
-            yield from self._lease_faults(update)
+            yield from self.lease_faults(update)
         elif kind not in ("heads", "tags"):
             yield "is not pushed here: only branches, tags and leases are"
         elif update.ref == f"refs/heads/{trunk}":
-            yield from self._trunk_faults(update)
+            yield from self.trunk_faults(update)
         elif update.ref.startswith("refs/heads/node/"):
-            yield from self._node_faults(update)
+            yield from self.node_faults(update)
         elif folded.split("/")[0] == "node" or folded == trunk.casefold():
             # Plain git, or a file system that folds case, could take one for the other.
             yield "is named like the trunk or a node's branch, and is neither"
@@ -86,9 +87,9 @@ class Push:
         elif kind == "tags" and update.old is not None:
             yield "is a tag that is there already, and tags stay as they are"
         else:
-            yield from self._side_faults(update)
+            yield from self.side_faults(update)
 
-    def _lease_faults(self, update: Update) -> Iterator[str]:
+    def lease_faults(self, update: Update) -> Iterator[str]:
         """A lease is set or taken away; it is no history."""
         if not _LEASE.fullmatch(update.ref):
             yield f"is no lease's name: those are {LEASES}/000042"
@@ -97,15 +98,15 @@ class Push:
         if self._rights.agents is not None and not self._rights.agents:
             yield f"is a worker's, and {self._rights.pusher} may push no agent's commits"
 
-    def _node_faults(self, update: Update) -> Iterator[str]:
+    def node_faults(self, update: Update) -> Iterator[str]:
         """A node's branch grows, by true records of its own."""
         name = update.ref.removeprefix("refs/heads/node/")
         if not (name.isascii() and name.isdigit() and node_branch(int(name)) == f"node/{name}"):
             yield "is no node's name: those are node/000042"
         elif update.new is None:
             yield "is deleted, and a node's branch stays"
-        elif (history := self._context.nodes.get(int(name))) is None:
-            for _, commit, what in self._context.nodes.faults[int(name)]:
+        elif (history := self.context.nodes.get(int(name))) is None:
+            for _, commit, what in self.context.nodes.faults[int(name)]:
                 yield f"{commit[:10]}: {what}"
         else:
             commits = [step.commit.id for step in history.steps]
@@ -117,7 +118,7 @@ class Push:
 
     def _node_claims(self, history: NodeHistory, begun: int) -> Claims:
         """What is false of a node of which `begun` commits are here, or cannot be known."""
-        context, tip = self._context, history.steps[-1].commit.id
+        context, tip = self.context, history.steps[-1].commit.id
         for commit, record in history.steps[begun:]:
             yield from ((commit.id, what) for what in self._rights.agent_faults(record.agent))
         for parent in history.propose.parent_node:
@@ -130,9 +131,9 @@ class Push:
             yield base, why
         yield from node_claims(context, history)
 
-    def _trunk_faults(self, update: Update) -> Iterator[str]:
+    def trunk_faults(self, update: Update) -> Iterator[str]:
         """The trunk takes people's commits, and promotions of what was kept."""
-        trunk = self._context.trunk
+        trunk = self.context.trunk
         if update.new is None:
             yield "is deleted, and the trunk stays"
         elif update.old is not None and update.old not in trunk.line:
@@ -145,10 +146,10 @@ class Push:
             for oid in reversed(line[: len(line) - len(old_line)]):
                 claims = self._trunk_claims(oid, promotions.get(oid))
                 yield from _listed(claims, oid, ())
-            yield from self._side_faults(update)
+            yield from self.side_faults(update)
 
     def _trunk_claims(self, oid: str, promotion: Promotion | None) -> Claims:
-        context = self._context
+        context = self.context
         yield from (fault for fault in context.trunk.faults if fault[0] == oid)
         commit = context.objects.commit(oid)
         if promotion is not None:
@@ -163,7 +164,7 @@ class Push:
             before = context.objects.commit(commit.parents[0]).tree if commit.parents else EMPTY
             yield from ((oid, what) for what in context.objects.unsound(commit.tree, before))
 
-    def _side_faults(self, update: Update) -> Iterator[str]:
+    def side_faults(self, update: Update) -> Iterator[str]:
         """New commits that stand on no node's branch and are no step of the trunk are a person's.
 
         A node's own ancestors are not let off: what a person merged must be looked at even where a
@@ -171,14 +172,14 @@ class Push:
         """
         if update.new is None:
             return
-        nodes = self._context.nodes
-        known = set(self._context.trunk.line)
+        nodes = self.context.nodes
+        known = set(self.context.trunk.line)
         for ref in (other.ref for other in self._updates if other.new is not None):
             name = ref.removeprefix("refs/heads/node/")
             history = nodes.get(int(name)) if name.isdecimal() else None
             known.update(step.commit.id for step in (history.steps if history else ()))
         for oid in self._view.unseen(update.new, known):
-            commit = self._context.objects.commit(oid)
+            commit = self.context.objects.commit(oid)
             record, fault = read_record(commit)
             if record is not None:
                 what = f"it claims to be {record.agent}'s {record.action}"
