@@ -64,7 +64,7 @@ def nodes_of(folder: Path, notices: list[str] | None = None) -> list[Node]:
     tree.spent()
     found = list(tree.nodes.stream())
     if notices is not None:
-        notices += lab.notices
+        notices += lab.notices.take()
     del tree
     gc.collect()  # its connection too: what is done to the file next finds nobody at it
     return found
@@ -327,7 +327,7 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 lab = open_lab(Path(sys.argv[1]))
 tree = load_tree(lab)
-print(tree.spent()[0], len(list(tree.nodes.stream())), "in memory" in lab.notices[-1])
+print(tree.spent()[0], len(list(tree.nodes.stream())), "in memory" in lab.notices.take()[-1])
 """
     words = [sys.executable, "-c", program, str(grown)]
     said = subprocess.run(words, check=True, capture_output=True, text=True).stdout
