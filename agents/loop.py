@@ -1,7 +1,7 @@
 """The loop: a step is one trial, a run is steps until nothing is left to do."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from ..gitlab.tree.search_tree import Node
 from .campaign import Campaign
 from .executors.local.process import finishing
 from .patience import Patience
+from .proposers.base import ProposerUnavailable
 from .step.claim import claim
 from .step.judge import judge_and_promote
 from .step.leases import RACES, beaten
@@ -48,10 +49,18 @@ def step(campaign: Campaign, again: int | None = None) -> Step:
     raise beaten()
 
 
-def run(campaign: Campaign, trials: int | None, hours: float | None) -> Iterator[Step]:
-    """Step after step, until the task's budget or this run's own ends it."""
+def run(
+    campaign: Campaign,
+    trials: int | None,
+    hours: float | None,
+    tell: Callable[[str], object] = str,
+) -> Iterator[Step]:
+    """Step after step, until the task's budget or this run's own ends it.
+
+    `tell` is called with what a person should know at once.
+    """
     end = None if hours is None else time.monotonic() + hours * 3600
-    done, patience = 0, Patience()
+    done, patience = 0, Patience(tell)
     with Housekeeper(campaign.lab.repo) as keeper:
         while (trials is None or done < trials) and (end is None or time.monotonic() < end):
             try:
@@ -60,6 +69,9 @@ def run(campaign: Campaign, trials: int | None, hours: float | None) -> Iterator
                 if not done:
                     raise
                 return
+            except ProposerUnavailable as away:
+                patience.wait(away, end)
+                continue
             keeper.pack_if_due()
             yield found
             done += 1

@@ -32,15 +32,21 @@ Show = Callable[[Campaign, Step], Any]
 
 
 def run_beside(
-    campaign: Campaign, jobs: int, trials: int | None, hours: float | None, show: Show
+    campaign: Campaign,
+    jobs: int,
+    trials: int | None,
+    hours: float | None,
+    show: Show,
+    tell: Callable[[str], object] = str,
 ) -> Iterator[Any]:
     """What `show` says of each step, as they end, until the budget does; `jobs` trials at a time.
 
+    `tell` is called in a worker with what a person should know at once.
     Raises NothingToDo where there was no step to take, and what a worker raised; the others finish
     the step they are at first.
     """
     end = None if hours is None else time.monotonic() + hours * 3600
-    pool = _WorkerPool(campaign, jobs, show)
+    pool = _WorkerPool(campaign, jobs, show, tell)
     given = done = 0
     try:
         while True:
@@ -64,7 +70,9 @@ def run_beside(
 class _WorkerPool:
     """The workers of one command, each idle, busy or gone."""
 
-    def __init__(self, campaign: Campaign, jobs: int, show: Show) -> None:
+    def __init__(
+        self, campaign: Campaign, jobs: int, show: Show, tell: Callable[[str], object]
+    ) -> None:
         context = multiprocessing.get_context("fork")
         assert campaign.places is not None, "workers share the places for trials"
         self._places = campaign.places
@@ -80,7 +88,8 @@ class _WorkerPool:
         for _ in range(jobs + math.ceil(jobs / _TRIALS_A_SPARE_WORKER)):
             ours, theirs = context.Pipe()
             mine.append(ours)
-            process = context.Process(target=_work, args=(theirs, tuple(mine), campaign, show))
+            life = (theirs, tuple(mine), campaign, show, tell)
+            process = context.Process(target=_work, args=life)
             process.start()
             theirs.close()
             self._processes.append(process)
@@ -150,7 +159,13 @@ class _WorkerPool:
                     os.kill(process.pid, signal.SIGINT)
 
 
-def _work(boss: Connection, others: tuple[Connection, ...], campaign: Campaign, show: Show) -> None:
+def _work(
+    boss: Connection,
+    others: tuple[Connection, ...],
+    campaign: Campaign,
+    show: Show,
+    tell: Callable[[str], object],
+) -> None:
     """A worker's life: a step for each word from the boss, until it says no more."""
     # Ctrl-C on a terminal goes to all that share it; the boss decides what workers hear of it.
     os.setsid()
@@ -159,7 +174,7 @@ def _work(boss: Connection, others: tuple[Connection, ...], campaign: Campaign, 
         other.close()  # a pipe of the boss that we hold too would never end
     with suppress(KeyboardInterrupt):
         with suppress(BrokenPipeError, EOFError, KeyboardInterrupt):
-            boss.send(_steps(boss, campaign, show))
+            boss.send(_steps(boss, campaign, show, tell))
         _ignore_sigint()
     _ignore_sigint()  # where one more came in between
 
@@ -169,11 +184,13 @@ def _ignore_sigint() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _steps(boss: Connection, campaign: Campaign, show: Show) -> tuple[str, Any]:
+def _steps(
+    boss: Connection, campaign: Campaign, show: Show, tell: Callable[[str], object]
+) -> tuple[str, Any]:
     """Take steps and tell of them; the last word."""
     try:
         boss.recv()
-        for done in run(campaign, None, None):
+        for done in run(campaign, None, None, tell):
             boss.send(("step", show(campaign, done)))
             boss.recv()
     except NothingToDo as nothing:

@@ -201,9 +201,9 @@ def run_command(
     campaign = _open_campaign(folder, publish, TrialSemaphore(jobs) if jobs > 1 else None)
     told: Iterable[StepView]
     if jobs == 1:
-        told = (view_step(campaign, done) for done in run(campaign, trials, hours))
+        told = (view_step(campaign, done) for done in run(campaign, trials, hours, _tell))
     else:
-        told = run_beside(campaign, jobs, trials, hours, view_step)
+        told = run_beside(campaign, jobs, trials, hours, view_step, _tell)
     if as_json:
         for step_view in told:
             click.echo(json.dumps(step_view.facts))
@@ -244,6 +244,10 @@ def replicate_command(folder: Path, node: int, trials: int, as_json: bool) -> No
 
 def _open_campaign(folder: Path, publish: bool, places: TrialSemaphore | None = None) -> Campaign:
     return Campaign(open_lab(folder, publish=publish), dict(os.environ), places)
+
+
+def _tell(sentence: str) -> None:
+    warn([sentence])
 
 
 def _print_step(campaign: Campaign, done: Step) -> None:
