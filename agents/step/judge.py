@@ -77,7 +77,7 @@ def judge(now: Snapshot, node: Node, ruling: Ruling) -> Node:
     tree = now.lab.tree_of(node.tip)
     check = no_change_policy(_NAME).check
     tip = now.lab.commit(node_branch(node.id), record, tree, [node.tip], check=check)
-    return node.after(tip, record)
+    return node.with_record(tip, record)
 
 
 def is_estimated(now: Snapshot, node: Node) -> bool:

@@ -6,7 +6,7 @@ from ...gitlab.tree.search_tree import Node
 from ...policies.access.guard import no_change_policy
 from ...policies.promotion.noise import estimate
 from ..snapshot import Snapshot
-from .holdout import look
+from .holdout import evaluate_holdout
 
 _NAME = "judge"
 
@@ -26,7 +26,7 @@ def promote(now: Snapshot, node: Node) -> None:
         parent_node=node.parents,
         metric=node.metrics,
         evidence=str(found),
-        holdout=look(now, node),
+        holdout=evaluate_holdout(now, node),
         baseline=None if start is None else Metric(objective.metric, start),
         improvement=None if start is None else Improvement.between(start, found.value),
     )

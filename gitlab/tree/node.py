@@ -26,7 +26,7 @@ class Node:
     weighed: int = 0
     """How many of the trials came before that verdict."""
 
-    def after(self, commit: str, record: Record) -> "Node":
+    def with_record(self, commit: str, record: Record) -> "Node":
         """The node once `commit`, which says `record`, is on its branch."""
         trials, judged, weighed = self.trials, self.judged, self.weighed
         if isinstance(record, Measure):

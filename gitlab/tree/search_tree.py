@@ -466,7 +466,7 @@ class LabTree(SearchTree):
         except (RecordError, LookupError, ValueError, pygit2.GitError) as error:
             return str(error) or type(error).__name__
         for commit_id, record in reversed(later):
-            node = node.after(commit_id, record)
+            node = node.with_record(commit_id, record)
         return node
 
 
