@@ -1,1 +1,1 @@
-"""The lab in git: records, trees, desks, views. The only state."""
+"""The lab in git: records, objects, refs, the tree, desks. The only state."""
