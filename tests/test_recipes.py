@@ -118,9 +118,6 @@ def test_an_operator(kitchen: Kitchen, tmp_path: Path) -> None:
     assert "parent     0 by ablate" in kitchen.type(lab, *typed)
 
 
-@pytest.mark.skipif(
-    not (ROOT / "agents" / "executors" / "base.py").exists(), reason="no executors yet"
-)
 def test_an_executor(kitchen: Kitchen, tmp_path: Path) -> None:
     typed = kitchen.cook("Adding an executor")
     lab = repository(tmp_path / "lab", toy_files([lr(0.2)]))
