@@ -7,7 +7,7 @@ from ..gitlab.errors import AiresearchError
 from ..gitlab.lab.checkout import is_changed
 from ..gitlab.lab.lab import Lab
 from ..gitlab.store.refs import node_branch, pack_refs
-from ..gitlab.tree.search_tree import LabTree, load_tree
+from ..gitlab.tree.lab_tree import LabTree, load_tree
 from ..policies.task.task import FILE
 from .executors.local.process import reap_orphans
 from .executors.registry import make_executor

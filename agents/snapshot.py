@@ -7,7 +7,8 @@ from random import Random
 from ..gitlab.lab.lab import Lab
 from ..gitlab.record.facts import Noise
 from ..gitlab.store.trees import Oid
-from ..gitlab.tree.search_tree import LabTree, Node
+from ..gitlab.tree.lab_tree import LabTree
+from ..gitlab.tree.search_tree import Node
 from ..policies.access.guard import ProposerPolicy
 from ..policies.promotion.decide import Standard, standard_of
 from ..policies.promotion.noise import noise_floor

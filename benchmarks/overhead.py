@@ -33,7 +33,7 @@ from airesearch.agents.proposers.base import Brief, Proposal
 from airesearch.agents.proposers.registry import Agent
 from airesearch.agents.setup.create_lab import create_lab
 from airesearch.gitlab.desk.desk import Desk
-from airesearch.gitlab.lab.lab import lab as writer
+from airesearch.gitlab.lab import lab as writer
 from airesearch.gitlab.lab.lab import open_lab
 from airesearch.gitlab.record.facts import Diff, Metric, Operator, Signed, Status, Trial, Verdict
 from airesearch.gitlab.record.records import Judge, Measure, Promote, Propose, Record

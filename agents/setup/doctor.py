@@ -10,7 +10,7 @@ from typing import Literal
 from ...gitlab.errors import AiresearchError
 from ...gitlab.lab.lab import Lab
 from ...gitlab.store.trees import Oid, find, read
-from ...gitlab.tree.search_tree import load_tree
+from ...gitlab.tree.lab_tree import load_tree
 from ...policies.paths import is_under, matches
 from ...policies.task.task import Task
 from ..executors.environment import answer_of, find_command, gpus

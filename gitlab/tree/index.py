@@ -1,4 +1,4 @@
-"""The index of a lab's nodes: what is asked of all of them, as tables that SQLite keeps.
+"""The index of a lab's nodes: what their branches say, in tables that answer for all of them.
 
 It is derived from refs and commits. A row holds for the tip it was read at, whoever wrote it, so
 processes that share the file need not agree on when they looked.
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 
 from ..errors import RecordError
-from ..record.facts import Goal, Operator, Status
+from ..record.facts import Operator
 from ..record.records import Judge, Measure, Propose, parse
 from .database import Damaged, Database
 from .node import Node, sum_squares, values_of
@@ -82,7 +82,6 @@ CREATE TRIGGER moved AFTER UPDATE OF base ON node BEGIN
   UPDATE score SET base = new.base WHERE id = new.id;
 END;
 """
-_BASE = "base = (SELECT id FROM base WHERE oid = ?)"
 _RELINK = """
 WITH RECURSIVE below(id, base, debugs) AS (
   SELECT n.id, ifnull(p.base, 0), CASE WHEN n.is_debug THEN ifnull(p.debugs, 0) + 1 ELSE 0 END
@@ -114,13 +113,11 @@ Branch = tuple[str, int]
 
 
 class Index:
-    """The tables, and the questions. Bases are commits of the trunk, in hex."""
+    """The tables, as branches and nodes fill them; `SearchTree` asks them."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
         self._run = database.run
-
-    # Branches.
 
     @property
     def digest(self) -> str:
@@ -206,7 +203,13 @@ class Index:
         """Have broken branches read again: what they lacked may be there by now."""
         self._run("UPDATE branch SET said = NULL WHERE said <> ''")
 
-    # Nodes.
+    def root(self, base: str) -> int | None:
+        """The first node that grew from `base`, a commit of the trunk in hex, and has no parent."""
+        sql = (
+            "SELECT id FROM node WHERE base = (SELECT id FROM base WHERE oid = ?)"
+            " AND parent IS NULL ORDER BY id LIMIT 1"
+        )
+        return next(iter(self._ids(sql, base)), None)
 
     def node(self, node: int) -> Node | None:
         """The node as it was read last, be that where its branch stands now or before."""
@@ -291,144 +294,6 @@ class Index:
         )
         if before != (base, debugs):
             self._run(_RELINK, node.id)
-
-    # Questions about those that grew from a base.
-
-    def root(self, base: str) -> int | None:
-        """The first node that has no parent."""
-        sql = f"SELECT id FROM node WHERE {_BASE} AND parent IS NULL ORDER BY id LIMIT 1"
-        return next(iter(self._ids(sql, base)), None)
-
-    def rooted(self, base: str) -> list[int]:
-        """All of them."""
-        return self._ids(f"SELECT id FROM node WHERE {_BASE} ORDER BY id", base)
-
-    def is_rooted(self, base: str, node: int) -> bool:
-        """Whether a node is one of them."""
-        return bool(self._ids(f"SELECT id FROM node WHERE id = ? AND {_BASE}", node, base))
-
-    def waiting(self, base: str) -> list[tuple[int, bool]]:
-        """Those that want a trial or a verdict, and those that were kept; whether they were."""
-        rows = self._run(
-            f"SELECT id, verdict IS 'keep' FROM node WHERE {_BASE}"
-            " AND (NOT is_settled OR verdict = 'keep') ORDER BY id",
-            base,
-        )
-        return [(node, bool(kept)) for node, kept in rows]
-
-    def newest_change(self, base: str) -> int | None:
-        """The newest that has a change to go on from."""
-        sql = f"SELECT id FROM node WHERE {_BASE} AND has_change ORDER BY id DESC LIMIT 1"
-        return next(iter(self._ids(sql, base)), None)
-
-    def failed_leaves(self, base: str, how: Sequence[Status], repairs: int) -> list[int]:
-        """Those whose change ended as one of `how`, that have no child, and no `repairs` in a row
-        behind them.
-        """
-        marks = ", ".join("?" * len(how))
-        return self._ids(
-            f"SELECT id FROM node WHERE {_BASE} AND status <> 'ok' AND status IN ({marks})"
-            " AND has_change AND debugs < ?"
-            " AND NOT EXISTS(SELECT 1 FROM child WHERE parent = node.id) ORDER BY id",
-            base,
-            *how,
-            repairs,
-        )
-
-    def best(self, base: str, metric: str, goal: Goal, most: int) -> list[int]:
-        """The best that were judged, whatever the verdict, the best first."""
-        order = "" if goal == "minimize" else "DESC"
-        return self._ids(
-            f"SELECT s.id FROM score s CROSS JOIN node n ON n.id = s.id WHERE s.{_BASE}"
-            " AND s.metric = ? AND s.value IS NOT NULL AND n.verdict IN ('keep', 'discard')"
-            f" ORDER BY s.value {order}, s.id LIMIT ?",
-            base,
-            metric,
-            most,
-        )
-
-    def extremes(self, base: str, metric: str, most: int) -> set[int]:
-        """Those with the lowest values and those with the highest."""
-        found = set[int]()
-        for order in ("", "DESC"):
-            found |= set(
-                self._ids(
-                    f"SELECT id FROM score WHERE {_BASE} AND metric = ? AND value IS NOT NULL"
-                    f" ORDER BY value {order}, id {order} LIMIT ?",
-                    base,
-                    metric,
-                    most,
-                )
-            )
-        return found
-
-    def measured(self, base: str, most: int, *, newest: bool) -> list[int]:
-        """The first or the `newest` that have a trial, in id order."""
-        order = "DESC" if newest else ""
-        sql = f"SELECT id FROM node WHERE {_BASE} AND trials > 0 ORDER BY id {order} LIMIT ?"
-        return sorted(self._ids(sql, base, most))
-
-    def proposed_by(self, base: str, agent: str, before: int) -> int:
-        """How many with a lower id than `before` the agent proposed."""
-        (count,) = self._run(
-            f"SELECT ifnull((SELECT nodes FROM tally WHERE {_BASE} AND agent = ?), 0)"
-            f" - (SELECT count(*) FROM node WHERE id >= ? AND agent = ? AND +{_BASE})",
-            *(base, agent, before, agent, base),
-        ).fetchone()
-        return int(count)
-
-    def replicated(self, base: str, trials: int, *, besides: Iterable[int]) -> int:
-        """How many that have a parent and more than so many trials, but for some."""
-        (count,) = self._run(
-            f"SELECT count(*) FROM node WHERE {_BASE} AND trials > 1 AND trials > ?"
-            " AND parent IS NOT NULL AND id NOT IN (SELECT value FROM json_each(?))",
-            base,
-            trials,
-            json.dumps(list(besides)),
-        ).fetchone()
-        return int(count)
-
-    def spread(self, base: str, metric: str) -> tuple[float, int]:
-        """The squared distances of replicates from their node's mean, and their degrees of freedom.
-
-        The sum is rounded once, so no order of the nodes shows in it.
-        """
-        rows = self._run(
-            f"SELECT squares, freedom FROM score WHERE {_BASE} AND metric = ? AND freedom > 0",
-            base,
-            metric,
-        ).fetchall()
-        try:
-            return math.fsum(squares for squares, _ in rows), sum(freedom for _, freedom in rows)
-        except OverflowError:
-            return math.inf, sum(freedom for _, freedom in rows)
-
-    # Questions about all.
-
-    def alike(self, protocol: str, candidate: str, program: str | None, before: int) -> list[int]:
-        """Those with a lower id whose trials, under the protocol, answer for the same candidate or
-        program.
-        """
-        return self._ids(
-            "SELECT id FROM node WHERE candidate = ? AND id < ? AND protocol = ? UNION "
-            "SELECT id FROM node WHERE program = ? AND id < ? AND protocol = ? ORDER BY id",
-            *(candidate, before, protocol, program, before, protocol),
-        )
-
-    def spent(self) -> tuple[int, float]:
-        """All trials, and the seconds they took."""
-        trials, microseconds = self._run(
-            "SELECT ifnull(sum(trials), 0), total(microseconds) FROM tally"
-        ).fetchone()
-        return int(trials), microseconds / 1e6
-
-    def children(self, node: int) -> list[int]:
-        """Those that were made from a node."""
-        return self._ids("SELECT id FROM child WHERE parent = ? ORDER BY id", node)
-
-    def parents(self) -> Iterator[tuple[int, int | None]]:
-        """Each with its first parent, in id order."""
-        return iter(self._run("SELECT id, parent FROM node ORDER BY id").fetchall())
 
     def _ids(self, sql: str, *values: object) -> list[int]:
         return [row[0] for row in self._run(sql, *values)]

@@ -12,7 +12,7 @@ from airesearch.gitlab.record.facts import Diff, Operator
 from airesearch.gitlab.record.records import Propose
 from airesearch.gitlab.store.change import Change, Decision
 from airesearch.gitlab.store.trees import edit
-from airesearch.gitlab.tree.search_tree import load_tree
+from airesearch.gitlab.tree.lab_tree import load_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import airesearch, git, lr, repository, toy

@@ -15,8 +15,9 @@ from airesearch.gitlab.lab.lab import open_lab
 from airesearch.gitlab.record.facts import Diff, Operator, Status, Verdict
 from airesearch.gitlab.record.records import Promote
 from airesearch.gitlab.store.refs import node_branch
+from airesearch.gitlab.tree.lab_tree import load_tree
 from airesearch.gitlab.tree.node import Node, values_of
-from airesearch.gitlab.tree.search_tree import SearchTree, load_tree
+from airesearch.gitlab.tree.search_tree import SearchTree
 from airesearch.policies.budget import spent
 from airesearch.policies.promotion.error_budget import part, share
 from airesearch.policies.promotion.noise import noise_floor, pooled

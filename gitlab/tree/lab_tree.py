@@ -1,0 +1,236 @@
+"""The search tree of a lab, derived from refs and commits alone."""
+
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TypeVar
+
+import pygit2
+
+from ..errors import AiresearchError, RecordError
+from ..lab.lab import Lab
+from ..leases.holder import this_machine
+from ..record.records import Promote, Propose, Record, parse
+from .database import Database
+from .index import SCHEMA, Branch, Index, Place
+from .node import Node
+from .node_refs import NodeRefs
+from .search_tree import SearchTree
+
+_KEPT = 10_000
+"""How many nodes a process keeps that it has looked up."""
+_LONG = 2.0
+"""Seconds of silence that a person is not left in."""
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class _Trunk:
+    """What trunk says: where the search started, and what won since."""
+
+    tip: str
+    base: str
+    promotions: tuple[Promote, ...]
+    winners: Mapping[int, str]
+    """The tip that each promoted node had."""
+
+
+class LabTree(SearchTree):
+    """The search tree of a lab."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self._refs = NodeRefs(lab.repo)
+        self._known: dict[int, Node] = {}
+        """The nodes that were looked up last; none that moved since."""
+        self._trunk = now = _read_trunk(lab, None)
+        self._followed: tuple[str, _Trunk | None] = ("", None)
+        """Of which packed-refs and trunk the index has the branches."""
+        host = sha256(this_machine()[0].encode()).hexdigest()[:16]
+        database = Database(lab.home / f"index-{host}.sqlite", SCHEMA, lab.notices.add)
+        super().__init__((), now.tip, now.base, now.promotions, Index(database))
+        self.mended(self._follow)
+        if self.broken:
+            self.mended(self.index.retry_broken)
+
+    def refresh(self) -> None:
+        """See what other workers did; only what moved is read again."""
+        self._trunk = now = _read_trunk(self._lab, self._trunk)
+        self.take_trunk(now.tip, now.base, now.promotions)
+        self.index.database.look()
+        self.mended(self._follow)
+
+    @property
+    def loose_refs(self) -> int:
+        """How many node branches have a file of their own, which takes a look each time."""
+        return len(self._refs.loose)
+
+    @property
+    def absent(self) -> Mapping[int, str]:
+        """Promoted nodes whose branch is not here, each with the tip that trunk's merge holds."""
+        return {node: self._trunk.winners[node] for node in self.mended(self.index.absent)}
+
+    @property
+    def root(self) -> Node | None:
+        """The baseline of the present base, None before it is proposed."""
+        # It is among the first: not worth a look at all others.
+        while self.mended(lambda: self._read_some(self.index.unread(self.index.root(self.base)))):
+            pass
+        root = self.mended(lambda: self.index.root(self.base))
+        return None if root is None else self.nodes.get(root)
+
+    def mended(self, act: Callable[[], _T]) -> _T:
+        """What `act` comes to, with another index where something is wrong with this one."""
+        while True:
+            try:
+                if not self._followed[0]:
+                    self._follow()
+                return act()
+            except sqlite3.Error as error:
+                self.index.database.mend(error)
+                self._followed = ("", None)
+
+    def read(self, node: int, *, keep: bool) -> Node | None:
+        """The node, None where there is none that can be read; to `keep` is to be asked again."""
+        found = self._known.get(node) or self.mended(lambda: self._read(node))
+        if found is not None and keep:
+            self._known[node] = found
+            if len(self._known) > _KEPT:
+                del self._known[next(iter(self._known))]
+        return found
+
+    def read_those(self, nodes: Sequence[int]) -> None:
+        """Have these nodes in the index: many at once are less work."""
+        self.mended(lambda: self._read_some(self.index.unread_among(nodes)))
+
+    def read_all(self) -> None:
+        """Have all nodes in the index."""
+        start, is_told = time.monotonic(), False
+        while self._read_some(self.index.unread(None)):
+            if not is_told and time.monotonic() - start > _LONG:
+                is_told = True
+                print("reading all nodes into an index, once", file=sys.stderr, flush=True)
+
+    def _follow(self) -> None:
+        """Have the index say of branches what the refs say."""
+        moved = self._refs.look()
+        if self._followed != (self._refs.digest, self._trunk):
+            # What was loose or absent may be gone, whoever saw it.
+            winners = self._trunk.winners
+            moved |= self.index.not_packed() | {n for n in winners if not self.index.state(n)}
+        if self._followed[0] != self._refs.digest:
+            self._known.clear()
+        for node in moved:
+            self._known.pop(node, None)
+        if self._differ(moved) or self.index.digest != self._refs.digest:
+            with self.index.database.writing():
+                # Once more, now that nobody else writes: none undoes what another saw later.
+                moved |= self._refs.look()
+                self.index.move(self._differ(moved).items(), self._refs.digest)
+        self._followed = (self._refs.digest, self._trunk)
+
+    def _differ(self, moved: set[int]) -> dict[int, Branch | None]:
+        """The branches that the index has otherwise: of those that moved, or of all."""
+        winners, loose = self._trunk.winners, self._refs.loose
+        if self.index.digest == self._refs.digest:
+            before = {node: self.index.branch(node) for node in moved}
+            tips = {node: self._refs.tip(node) for node in moved}
+        else:
+            before = dict(self.index.branches())
+            tips = {**dict.fromkeys(before), **dict.fromkeys(winners), **self._refs.tips()}
+        found: dict[int, Branch | None] = {}
+        for node, tip in tips.items():
+            branch: Branch | None = None
+            if tip is not None:
+                branch = (tip, Place.LOOSE if node in loose else Place.PACKED)
+            elif node in winners:
+                branch = (winners[node], Place.TRUNK)
+            if branch != before.get(node):
+                found[node] = branch
+        return found
+
+    def _read(self, node: int) -> Node | None:
+        state = self.index.state(node)
+        if state is None or state[1]:
+            return None
+        tip, said = state
+        found = None if said is None else self.index.node(node)
+        if found is None:
+            return self._take(node, tip, self._from_git(node, tip))
+        # The index is no record: what is lost is not shown from it.
+        return found if found.tip in self._lab.repo else self._take(node, tip, "its commit is lost")
+
+    def _take(self, node: int, tip: str, found: Node | str) -> Node | None:
+        with self.index.database.writing():
+            self.index.store([(node, tip, found)])
+        return None if isinstance(found, str) else found
+
+    def _read_some(self, unread: Iterable[tuple[int, str]]) -> bool:
+        """Read these branches from git; whether there was one."""
+        found = [(node, tip, self._from_git(node, tip)) for node, tip in unread]
+        if found:
+            with self.index.database.writing():
+                self.index.store(found)
+        return bool(found)
+
+    def _from_git(self, number: int, tip: str) -> Node | str:
+        """The node whose branch stands at `tip`, read on from where it stood; or why not."""
+        before = self.index.node(number)
+        later: list[tuple[str, Record]] = []
+        try:
+            for commit in self._lab.first_parents(tip):
+                if before is not None and str(commit.id) == before.tip:
+                    node = before
+                    break
+                record = parse(commit.message)
+                if record is None or record.node != number:
+                    short = commit.short_id
+                    return f"commit {short} on its branch is not of node {number}"
+                if isinstance(record, Propose):
+                    here = str(commit.id)
+                    node = Node(here, str(commit.parent_ids[0]), here, record)
+                    break
+                later.append((str(commit.id), record))
+            else:
+                return "its branch has no propose commit"
+        except (RecordError, LookupError, ValueError, pygit2.GitError) as error:
+            return str(error) or type(error).__name__
+        for commit_id, record in reversed(later):
+            node = node.with_record(commit_id, record)
+        return node
+
+
+def load_tree(lab: Lab) -> LabTree:
+    """The tree as the refs have it now."""
+    return LabTree(lab)
+
+
+def _read_trunk(lab: Lab, known: _Trunk | None) -> _Trunk:
+    """Trunk as it stands now; only what came since `known` is read."""
+    trunk = str(lab.trunk_tip)
+    if known is not None and known.tip == trunk:
+        return known
+    promotions: list[Promote] = []
+    winners: dict[int, str] = {}
+    for commit in lab.first_parents(trunk):
+        here = str(commit.id)
+        if known is not None and here == known.tip:
+            earlier = known
+            break
+        record = parse(commit.message)
+        if not isinstance(record, Promote):
+            earlier = _Trunk(here, here, (), {})
+            break
+        promotions.append(record)
+        winners.setdefault(record.node, str(commit.parent_ids[-1]))
+    else:
+        raise AiresearchError(f"{lab.trunk} has no commit that is not a promotion")
+    return _Trunk(
+        trunk,
+        earlier.base,
+        (*earlier.promotions, *reversed(promotions)),
+        {**earlier.winners, **winners},
+    )
