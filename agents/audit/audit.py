@@ -1,6 +1,6 @@
 """The audit of a clone: every claim of a lab checked in order, each violation with its commit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ...gitlab.reader.repository import Repository, shown
@@ -51,9 +51,11 @@ def verify(repository: Repository, progress: Progress) -> Report:
     context = AuditContext(
         objects, trunk, Nodes(objects, _node_tips(branches, repository.trunk, trunk))
     )
-    for node in sorted(set(range(max(branches, default=-1))) - context.nodes.tips.keys()):
-        what = f"node {node} is not here, and later ones are: a branch was deleted or not fetched"
-        report.add("", f"node/{node:06d}", what)
+    highest = max(branches, default=-1)
+    for first, last in _gaps(node for node in context.nodes.tips if node <= highest):
+        which = f"node {first} is" if first == last else f"nodes {first} to {last} are"
+        what = f"{which} not here, and later ones are: a branch was deleted or not fetched"
+        report.add("", f"node/{first:06d}", what)
     histories = list(context.nodes.all())
     for faults in context.nodes.faults.values():
         for branch, commit, what in faults:
@@ -78,6 +80,15 @@ def verify(repository: Repository, progress: Progress) -> Report:
     if not report.violations:
         leave_mark(repository.home, refs)
     return report
+
+
+def _gaps(nodes: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """The runs of ids below the highest that are missing, each by its first and last."""
+    after = 0
+    for node in sorted(nodes):
+        if node > after:
+            yield after, node - 1
+        after = node + 1
 
 
 def _read_trunk(repository: Repository, report: Report) -> Trunk:

@@ -181,7 +181,9 @@ def _brief(now: Snapshot, new: New, policy: Policy, assignment: str) -> Brief:
     root = tree.root
     assert root is not None, "only a measured baseline is expanded"
     agent = now.agent_for(new.id)
-    proposed = tree.proposed_by(agent.name, new.id)
+    # Others may have made theirs meanwhile: those that were passed are counted once, by whose turn
+    # they are.
+    proposed = tree.proposed_by(agent.name, new.id, besides=new.passed)
     in_the_making = sum(now.agent_for(node) is agent for node in new.passed)
     return Brief(
         node=new.id,

@@ -56,7 +56,7 @@ class LabView:
         """The node as stable JSON, with its outcome and by how much it missed what was asked."""
         task = self._task_at(self._base_of(node)) if node.trials else None
         missed = [] if task is None else distances(task, node.trials[-1], node.judged)
-        outcome = {"outcome": rows.outcome(node), "distance": [asdict(miss) for miss in missed]}
+        outcome = {"outcome": node.outcome, "distance": [asdict(miss) for miss in missed]}
         return {**rows.facts(node), **outcome}
 
     def _base_of(self, node: Node) -> str:

@@ -7,7 +7,6 @@ from ...gitlab.record.facts import Verdict
 from ...gitlab.record.text import one_line
 from ...gitlab.tree.search_tree import Node, SearchTree
 from .lab_view import LabView
-from .rows import outcome
 
 _SIBLINGS = 10
 _LONGEST_REASON = 120
@@ -34,11 +33,11 @@ def beside(tree: SearchTree, member: Node) -> Iterator[str]:
 
     siblings = _siblings(tree, member)
     if siblings:
-        shown = ", ".join(f"{node.id} {outcome(node)}" for node in siblings[:_SIBLINGS])
+        shown = ", ".join(f"{node.id} {node.outcome}" for node in siblings[:_SIBLINGS])
         yield f"{'':>14} beside it: {shown}{more(len(siblings))}"
     failed = [node for node in siblings if node.verdict is Verdict.FAIL]
     for node in failed[:_SIBLINGS]:
-        yield f"{'':>16} {node.id} {outcome(node)}: {one_line(node.reason, _LONGEST_REASON)}"
+        yield f"{'':>16} {node.id} {node.outcome}: {one_line(node.reason, _LONGEST_REASON)}"
     if more(len(failed)):
         yield f"{'':>16}{more(len(failed))}"
 

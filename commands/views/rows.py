@@ -8,15 +8,6 @@ from ...gitlab.tree.search_tree import Node
 _SHOWN_SUBJECT = 60
 
 
-def outcome(node: Node) -> str:
-    """Where the node stands in a word: its failure, else its verdict, else what it waits for."""
-    if node.verdict is Verdict.FAIL and node.status is not None:
-        return str(node.status)
-    if node.verdict is not None:
-        return str(node.verdict)
-    return "undecided" if node.trials else "unmeasured"
-
-
 def number(value: float | None) -> str:
     """A metric's value for people: six significant digits."""
     return "" if value is None else f"{value:.6g}"
@@ -46,7 +37,7 @@ def line(node: Node, metric: str) -> str:
     """The node in one line under HEADER; a failure says why below it."""
     parent = str(node.parents[0]) if node.parents else "-"
     text = (
-        f"{node.id:>6} {parent:>6}  {node.propose.agent:<12} {outcome(node):<10} "
+        f"{node.id:>6} {parent:>6}  {node.propose.agent:<12} {node.outcome:<10} "
         f"{number(node.value(metric)):<12} {node.propose.subject[:_SHOWN_SUBJECT]}"
     )
     if node.verdict is Verdict.FAIL:
@@ -59,6 +50,6 @@ def further(node: Node, trial: Trial, value: float | None) -> str:
     whose = "" if trial.node == node.id else ", the incumbent's side"
     parent = str(node.parents[0]) if node.parents else "-"
     return (
-        f"{node.id:>6} {parent:>6}  {'':<12} {outcome(node):<10} "
+        f"{node.id:>6} {parent:>6}  {'':<12} {node.outcome:<10} "
         f"{number(value):<12} trial {trial}{whose}"
     )

@@ -8,7 +8,7 @@ from ...gitlab.store import change
 from ...gitlab.store.trees import read
 from ...gitlab.tree.search_tree import Node
 from .lab_view import LabView
-from .rows import number, outcome
+from .rows import number
 
 _LOG_LINES = 20
 _LONGEST_PATCH = 1 << 20
@@ -18,7 +18,7 @@ def lines(view: LabView, node_id: int) -> Iterator[str]:
     """What was tried, how it went, what it changed, the end of its log."""
     lab, node = view.lab, view.tree.get(node_id)
     propose = node.propose
-    yield f"node {node.id}  {outcome(node)}  {propose.subject}"
+    yield f"node {node.id}  {node.outcome}  {propose.subject}"
     yield f"branch     {lab.shown_branch(node.id)} at {str(node.tip)[:10]}"
     if node.parents:
         yield f"parent     {', '.join(map(str, node.parents))} by {propose.operator}"

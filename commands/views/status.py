@@ -21,7 +21,7 @@ def facts(view: LabView) -> dict[str, Any]:
         "name": view.task.name,
         "trunk": view.lab.trunk,
         "objective": {"metric": view.metric, "goal": view.task.objective.goal},
-        "nodes": summary.counts(view.tree),
+        "nodes": view.tree.outcomes(),
         "best": None if view.tree.incumbent is None else summary.best_facts(view),
         "noise": {"sd": noise.sd, "replicates": noise.freedom} if noise and noise.freedom else None,
         "trials": {"spent": used.trials, "budget": budget.trials},

@@ -1,6 +1,5 @@
 """The lab at a glance: the best node and what was spent to find it."""
 
-from collections import Counter
 from typing import Any
 
 from ...gitlab.errors import AiresearchError
@@ -9,7 +8,7 @@ from ...gitlab.record.text import plural
 from ...gitlab.store.refs import node_branch
 from ...gitlab.tree.search_tree import Node, SearchTree
 from .lab_view import LabView
-from .rows import number, outcome
+from .rows import number
 
 
 def best(tree: SearchTree) -> Node:
@@ -81,8 +80,3 @@ def improvement(tree: SearchTree, metric: str) -> Improvement | None:
     first = None if tree.root is None else tree.root.value(metric)
     last = None if tree.incumbent is None else tree.incumbent.value(metric)
     return None if first is None or last is None else Improvement.between(first, last)
-
-
-def counts(tree: SearchTree) -> dict[str, int]:
-    """How many nodes stand at each outcome."""
-    return dict(Counter(outcome(node) for node in tree.nodes.stream()).most_common())

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ...gitlab.tree.search_tree import Node, SearchTree
-from .rows import number, outcome
+from .rows import number
 
 
 def draw(tree: SearchTree, metric: str) -> Iterator[tuple[Node, str]]:
@@ -35,5 +35,5 @@ def _below(tree: SearchTree) -> dict[int | None, list[int]]:
 
 def _label(node: Node, metric: str, promoted: bool) -> str:
     value = number(node.value(metric))
-    words = [str(node.id), value or outcome(node), "promoted" if promoted else ""]
+    words = [str(node.id), value or node.outcome, "promoted" if promoted else ""]
     return " ".join(word for word in words if word) + f"  {node.propose.subject}"

@@ -136,7 +136,7 @@ class Database:
         return found
 
     def _alone(self, path: Path) -> AbstractContextManager[None]:
-        return lock_if_possible(path.with_name(f"{path.name}.lock"), patience=_PATIENCE)
+        return lock_if_possible(path.with_suffix(""), patience=_PATIENCE)
 
     def _close(self) -> None:
         if self._connection is not None and self._process == os.getpid():

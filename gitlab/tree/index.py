@@ -94,7 +94,8 @@ WITH RECURSIVE below(id, base, debugs) AS (
 )
 UPDATE node SET base = below.base, debugs = below.debugs FROM below WHERE node.id = below.id
 """
-_LARGEST = 2**63 - 1
+LARGEST = 2**63 - 1
+"""The highest id that a table can hold."""
 _LONGEST = 2**50
 """Microseconds: more, and what is no number, counts as so many."""
 
@@ -164,7 +165,7 @@ class Index:
         """So many ids of branches from after `last` on."""
         if newest_first:
             sql = "SELECT id FROM branch WHERE id < ? ORDER BY id DESC LIMIT ?"
-            return self._ids(sql, _LARGEST if last is None else last, most)
+            return self._ids(sql, LARGEST if last is None else last, most)
         sql = "SELECT id FROM branch WHERE id > ? ORDER BY id LIMIT ?"
         return self._ids(sql, -1 if last is None else last, most)
 
@@ -192,7 +193,7 @@ class Index:
     def unread(self, below: int | None) -> list[tuple[int, str]]:
         """The next few branches that nobody has read where they stand, each with its tip."""
         sql = "SELECT id, tip FROM branch WHERE said IS NULL AND id < ? ORDER BY id LIMIT 250"
-        return self._run(sql, _LARGEST if below is None else below).fetchall()
+        return self._run(sql, LARGEST if below is None else below).fetchall()
 
     def unread_among(self, nodes: Sequence[int]) -> list[tuple[int, str]]:
         """The same of some nodes."""
@@ -270,7 +271,7 @@ class Index:
             node.id,
             base,
             debugs,
-            min(node.parents[0], _LARGEST) if node.parents else None,
+            min(node.parents[0], LARGEST) if node.parents else None,
             is_debug,
             node.has_change,
             node.propose.agent,
@@ -286,7 +287,7 @@ class Index:
         records = (node.propose, *node.trials, *([node.judged] if node.judged else []))
         text = json.dumps([node.tip, node.onto, node.proposed, node.weighed, *map(str, records)])
         self._run("INSERT INTO record VALUES(?, ?, ?)", node.id, _checksum(node.id, text), text)
-        children = ((parent, node.id) for parent in node.parents if parent <= _LARGEST)
+        children = ((parent, node.id) for parent in node.parents if parent <= LARGEST)
         self.database.run_all("INSERT OR IGNORE INTO child VALUES(?, ?)", children)
         self.database.run_all(
             "INSERT INTO score VALUES(?, ?, ?, ?, ?, ?)",

@@ -84,6 +84,15 @@ class Node:
         return tuple(trial for trial in self.trials if trial.status not in _NO_ANSWERS)
 
     @property
+    def outcome(self) -> str:
+        """Where it stands in a word: its failure, else its verdict, else what it waits for."""
+        if self.verdict is Verdict.FAIL and self.status is not None:
+            return str(self.status)
+        if self.verdict is not None:
+            return str(self.verdict)
+        return "undecided" if self.trials else "unmeasured"
+
+    @property
     def reason(self) -> str:
         """Why it stands where it stands, in a sentence."""
         if self.status is not Status.OK and self.trials and self.trials[-1].reason:

@@ -10,7 +10,7 @@ from ..errors import AiresearchError
 from ..record.facts import Goal, Status
 from ..record.records import Promote
 from .database import Database
-from .index import SCHEMA, Index, Place
+from .index import LARGEST, SCHEMA, Index, Place
 from .node import Node, mean, means, values_of
 
 __all__ = ["Node", "SearchTree", "mean", "means", "values_of"]
@@ -165,13 +165,16 @@ class SearchTree:
         sql = f"SELECT id FROM node WHERE {_ROOTED} AND trials > 0 ORDER BY id {order} LIMIT ?"
         return sorted(self.ids(sql, self.base, most))
 
-    def proposed_by(self, agent: str, before: int) -> int:
-        """How many nodes with a lower id than `before` the agent proposed."""
-        # All but the few after it: a count of those before takes longer the more there are.
+    def proposed_by(self, agent: str, before: int, *, besides: Sequence[int] = ()) -> int:
+        """How many nodes with a lower id than `before` the agent proposed, but for some."""
+        # All but the few others: a count of those before takes longer the more there are.
         ((count,),) = self.rows(
             f"SELECT ifnull((SELECT nodes FROM tally WHERE {_ROOTED} AND agent = ?), 0)"
-            f" - (SELECT count(*) FROM node WHERE id >= ? AND agent = ? AND +{_ROOTED})",
+            f" - (SELECT count(*) FROM node WHERE id >= ? AND agent = ? AND +{_ROOTED})"
+            f" - (SELECT count(*) FROM node WHERE id IN (SELECT value FROM json_each(?))"
+            f" AND id < ? AND agent = ? AND +{_ROOTED})",
             *(self.base, agent, before, agent, self.base),
+            *(json.dumps(list(besides)), before, agent, self.base),
         )
         return int(count)
 
@@ -221,6 +224,15 @@ class SearchTree:
         sql = "SELECT ifnull(sum(trials), 0), total(microseconds) FROM tally"
         ((trials, microseconds),) = self.rows(sql)
         return int(trials), microseconds / 1e6
+
+    def outcomes(self) -> dict[str, int]:
+        """How many nodes have each `Node.outcome`, the most frequent first."""
+        rows = self.rows(
+            "SELECT CASE WHEN verdict = 'fail' THEN status WHEN verdict IS NOT NULL THEN verdict"
+            " WHEN trials > 0 THEN 'undecided' ELSE 'unmeasured' END AS outcome, count(*)"
+            " FROM node GROUP BY outcome ORDER BY count(*) DESC, min(id)"
+        )
+        return {str(outcome): int(count) for outcome, count in rows}
 
     def children(self, node: int) -> Sequence[int]:
         """The nodes that were made from this one, in id order."""
@@ -284,10 +296,10 @@ class Nodes(Mapping[int, Node]):
 
     def peek(self, node: int) -> Node | None:
         """The node without keeping it, None where it cannot be read."""
-        return self._tree.read(node, keep=False)
+        return self._tree.read(node, keep=False) if node <= LARGEST else None
 
     def __getitem__(self, node: int) -> Node:
-        found = self._tree.read(node, keep=True)
+        found = self._tree.read(node, keep=True) if node <= LARGEST else None
         if found is None:
             raise KeyError(node)
         return found

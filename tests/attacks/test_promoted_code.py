@@ -43,9 +43,15 @@ def lab(root: Path, first: dict[str, str], **task: object) -> Path:
 
 
 def commands(root: Path) -> list[Said]:
-    """Every command that starts others, each as a process of its own, in the lab's folder."""
+    """Every command that starts others, each as a process of its own, in the lab's folder.
+
+    By the script that is installed: `python -m` itself imports from where it is started.
+    """
     words = [["run", "--trials", "1"], ["doctor"], ["status"], ["verify"], ["best"]]
-    return [airesearch(root, *one, env={"PATH": f".:{os.environ['PATH']}"}) for one in words]
+    env = {**os.environ, "PATH": f".:{os.environ['PATH']}"}
+    script = Path(sys.executable).with_name("airesearch")
+    done = [subprocess.run([script, *w], cwd=root, env=env, capture_output=True) for w in words]
+    return [Said(one.returncode, one.stdout.decode(), one.stderr.decode()) for one in done]
 
 
 def test_modules_of_a_winner_are_not_imported(tmp_path: Path, loot: Path) -> None:

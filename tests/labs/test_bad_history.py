@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -176,7 +177,7 @@ def test_a_clone_of_one_branch_says_what_it_lacks(lab: Path, tmp_path: Path) -> 
     before = seen(theirs)
     said = airesearch(theirs, "step")
     complains(said, "git fetch")
-    assert seen(theirs) == before
+    assert replace(seen(theirs), ours=before.ours) == before
 
 
 def test_an_interrupted_node_goes_on_in_a_clone(lab: Path, tmp_path: Path) -> None:

@@ -102,8 +102,9 @@ def test_names_that_are_nearly_a_node_s(lab: Path, ref: str) -> None:
     assert git(lab, "status", "--porcelain") == ""
 
 
-@pytest.mark.parametrize("number", ["999999", "1000000", "9" * 30])
+@pytest.mark.parametrize("number", ["999999", "1000000", "9" * 17, "9" * 30])
 def test_very_large_node_numbers(lab: Path, number: str) -> None:
+    """Up to what an index can hold; longer ones are no node's."""
     git(
         lab,
         "update-ref",
@@ -111,7 +112,7 @@ def test_very_large_node_numbers(lab: Path, number: str) -> None:
         git(lab, "commit-tree", "-m", "x", "main^{tree}").strip(),
     )
     done = airesearch(lab, "step", "--json").json()
-    assert done["node"] == int(number) + 1
+    assert done["node"] == (int(number) + 1 if len(number) < 18 else 3)
     works(airesearch(lab, "show", str(done["node"])))
 
 
