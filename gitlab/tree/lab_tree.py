@@ -116,26 +116,28 @@ class LabTree(SearchTree):
 
     def _follow(self) -> None:
         """Have the index say of branches what the refs say."""
+        digest = self._refs.digest
         moved = self._refs.look()
         if self._followed != (self._refs.digest, self._trunk):
             # What was loose or absent may be gone, whoever saw it.
             winners = self._trunk.winners
             moved |= self.index.not_packed() | {n for n in winners if not self.index.state(n)}
-        if self._followed[0] != self._refs.digest:
-            self._known.clear()
         for node in moved:
             self._known.pop(node, None)
-        if self._differ(moved) or self.index.digest != self._refs.digest:
+        if self.index.digest != self._refs.digest or self._differ(moved):
             with self.index.database.writing():
                 # Once more, now that nobody else writes: none undoes what another saw later.
                 moved |= self._refs.look()
-                self.index.move(self._differ(moved).items(), self._refs.digest)
+                # Only of the packed-refs that we saw is it known what changed since.
+                is_known = self.index.digest in ({digest, self._refs.digest} - {""})
+                differ = self._differ(moved if is_known else None)
+                self.index.move(differ.items(), self._refs.digest)
         self._followed = (self._refs.digest, self._trunk)
 
-    def _differ(self, moved: set[int]) -> dict[int, Branch | None]:
+    def _differ(self, moved: set[int] | None) -> dict[int, Branch | None]:
         """The branches that the index has otherwise: of those that moved, or of all."""
         winners, loose = self._trunk.winners, self._refs.loose
-        if self.index.digest == self._refs.digest:
+        if moved is not None:
             before = {node: self.index.branch(node) for node in moved}
             tips = {node: self._refs.tip(node) for node in moved}
         else:

@@ -46,13 +46,11 @@ class NodeRefs:
 
     def __init__(self, repo: Repository) -> None:
         self._refs = common_folder(repo) / "refs"
-        self.forget()
-
-    def forget(self) -> None:
-        """Take all for moved at the next look."""
         self._folders: dict[str, _Folder] = {}
         self._packed_seen: _Seen | None = None
         self._packed = b""
+        self._repacked: dict[tuple[str, int], str | None] = {}
+        """The packed refs that changed since the first look."""
         self._places = {_HEADS}
         self.digest = ""
         """Another one for each other content of packed-refs."""
@@ -63,7 +61,7 @@ class NodeRefs:
         return {node for folder in self._folders.values() for node in folder.tips}
 
     def look(self) -> set[int]:
-        """The nodes whose loose refs moved since the last look. Which packed ones is not told."""
+        """The nodes whose refs moved since the last look; at the first one, the loose ones."""
         # Loose ones first: what is packed meanwhile is then found there.
         moved = set[int]()
         for place in {_HEADS, *_remotes(self._refs), *self._folders}:
@@ -72,7 +70,7 @@ class NodeRefs:
         seen = _stat(self._refs.parent / "packed-refs")
         if seen is None or seen != self._packed_seen:
             self._packed_seen = seen
-            self._read_packed()
+            moved |= self._read_packed()
         return moved
 
     def tip(self, node: int) -> str | None:
@@ -80,7 +78,9 @@ class NodeRefs:
         for place in self._order():
             folder = self._folders.get(place)
             tip = None if folder is None else folder.tips.get(node)
-            if tip is None:
+            if tip is None and (place, node) in self._repacked:
+                tip = self._repacked[place, node]
+            elif tip is None:
                 at = self._packed.find(b" refs/%b/node/%06d\n" % (os.fsencode(place), node))
                 oid = self._packed[max(at - 40, 0) : max(at, 0)]
                 tip = oid.decode() if _OID.fullmatch(oid) else None
@@ -91,9 +91,8 @@ class NodeRefs:
     def tips(self) -> dict[int, str]:
         """Where all of them did. To read the packed ones takes a while where they are many."""
         packed: dict[str, dict[int, str]] = {}
-        for found in _PACKED.finditer(self._packed):
-            oid, place, node = found.groups()
-            packed.setdefault(os.fsdecode(place), {})[int(node)] = oid.decode()
+        for place, node, tip in _parse(self._packed):
+            packed.setdefault(place, {})[node] = tip
         tips: dict[int, str] = {}
         for place in reversed(self._order()):
             loose = self._folders[place].tips if place in self._folders else {}
@@ -105,16 +104,32 @@ class NodeRefs:
         places = {*self._places, *self._folders}
         return sorted(places, key=lambda place: (place != _HEADS, place != "remotes/origin", place))
 
-    def _read_packed(self) -> None:
+    def _read_packed(self) -> set[int]:
+        """Renew what is known of packed-refs; the nodes whose lines changed since the last look."""
+        before = self._packed
         try:
             self._packed = (self._refs.parent / "packed-refs").read_bytes()
         except FileNotFoundError:
             self._packed = b""
-        digest = blake2b(self._packed).hexdigest()
-        if digest != self.digest:
-            self.digest = digest
-            remotes = re.findall(rb" refs/(remotes/[^\n]+)/node/", self._packed)
-            self._places = {_HEADS, *map(os.fsdecode, set(remotes))}
+        is_first, self.digest = not self.digest, blake2b(self._packed).hexdigest()
+        if self._packed == before:
+            return set()
+        remotes = re.findall(rb" refs/(remotes/[^\n]+)/node/", self._packed)
+        self._places = {_HEADS, *map(os.fsdecode, set(remotes))}
+        if is_first:
+            return set()
+        old, new = set(before.splitlines()), set(self._packed.splitlines())
+        gone = {(place, node): None for place, node, _ in _parse(b"\n".join(old - new))}
+        came = {(place, node): tip for place, node, tip in _parse(b"\n".join(new - old))}
+        self._repacked |= gone | came
+        return {node for _, node in (*gone, *came)}
+
+
+def _parse(lines: bytes) -> Iterator[tuple[str, int, str]]:
+    """The place, node and tip of each packed ref."""
+    for found in _PACKED.finditer(lines):
+        oid, place, node = found.groups()
+        yield os.fsdecode(place), int(node), oid.decode()
 
 
 def _remotes(refs: Path) -> Iterator[str]:
