@@ -119,10 +119,11 @@ class NodeRefs:
         if is_first:
             return set()
         old, new = set(before.splitlines()), set(self._packed.splitlines())
-        gone = {(place, node): None for place, node, _ in _parse(b"\n".join(old - new))}
-        came = {(place, node): tip for place, node, tip in _parse(b"\n".join(new - old))}
-        self._repacked |= gone | came
-        return {node for _, node in (*gone, *came)}
+        changed: dict[tuple[str, int], str | None]
+        changed = {(place, node): None for place, node, _ in _parse(b"\n".join(old - new))}
+        changed |= {(place, node): tip for place, node, tip in _parse(b"\n".join(new - old))}
+        self._repacked |= changed
+        return {node for _, node in changed}
 
 
 def _parse(lines: bytes) -> Iterator[tuple[str, int, str]]:
