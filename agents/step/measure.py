@@ -7,7 +7,7 @@ from ...gitlab.record.facts import Status, Trial, Verdict
 from ...gitlab.record.paths import ENVIRONMENT, RESULT, RUN_LOG
 from ...gitlab.record.records import Measure
 from ...gitlab.store.refs import node_branch
-from ...gitlab.store.trees import edit
+from ...gitlab.store.trees import Entry, edit
 from ...gitlab.tree.search_tree import Node
 from ...policies.access.guard import runner_policy
 from ..executors.attach import forget, run_trial
@@ -27,7 +27,11 @@ def measure(now: Snapshot, node: Node, replicate: int) -> Node:
         outcome = run_trial(now.executor, lab.home, job_of(now, node, trial, seed))
     environment = lab.blob(now.executor.environment)
     record = _record(now, node, trial, outcome, environment=str(environment.oid))
-    files = {RESULT: _result(record), RUN_LOG: outcome.log, ENVIRONMENT: environment}
+    files: dict[str, bytes | Entry | None] = {
+        RESULT: _result(record),
+        RUN_LOG: outcome.log,
+        ENVIRONMENT: environment,
+    }
     tip = lab.commit(
         node_branch(node.id),
         record,
