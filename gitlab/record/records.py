@@ -8,7 +8,7 @@ line for each item, None is no line. `parse(str(record)) == record` and `str(par
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from types import UnionType
 from typing import Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
@@ -59,6 +59,11 @@ class Record:
         object.__setattr__(self, "body", prose(self.body))
 
     def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
+        # Asked for twice of each record that is read: to check it, and to have it in the index.
         head = f"{self.agent}: {self.subject}"
         block = "\n".join(f"{key}: {value}" for key, value in self.trailers())
         return "\n\n".join(part for part in (head, self.body, block) if part) + "\n"
@@ -158,6 +163,14 @@ def parse(message: str) -> Record | None:
 
     Raises RecordError where the message claims an action and does not keep the form to the letter.
     """
+    record = parse_checked(message)
+    if record is not None and str(record) != message:
+        raise RecordError("not a record: it does not read back to the same text")
+    return record
+
+
+def parse_checked(message: str) -> Record | None:
+    """The same of a message that `parse` took before: its form is not checked again."""
     head, _, rest = message.rstrip("\n").partition("\n\n")
     body, _, block = rest.rpartition("\n\n")
     facts = _facts(block)
@@ -167,8 +180,6 @@ def parse(message: str) -> Record | None:
         record = _build(head, body, facts)
     except (ValueError, KeyError, TypeError) as error:
         raise RecordError(f"not a record: {error!r}") from error
-    if str(record) != message:
-        raise RecordError("not a record: it does not read back to the same text")
     return record
 
 

@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from ..errors import RecordError
 from ..record.facts import Operator
-from ..record.records import Judge, Measure, Propose, parse
+from ..record.records import Judge, Measure, Propose, parse_checked
 from .database import Damaged, Database
 from .node import Node, sum_squares, values_of
 
@@ -222,7 +222,7 @@ class Index:
             raise Damaged(f"node {node} does not come back as it was written")
         tip, onto, proposed, weighed, *messages = json.loads(text)
         try:
-            propose, *rest = map(parse, messages)
+            propose, *rest = map(parse_checked, messages)
         except RecordError as error:
             raise Damaged(f"node {node} was written by another version of airesearch") from error
         assert isinstance(propose, Propose), "as it was written"
