@@ -46,7 +46,7 @@ def run_beside(
     the step they are at first.
     """
     end = None if hours is None else time.monotonic() + hours * 3600
-    pool = _WorkerPool(campaign, jobs, show, tell)
+    pool = _WorkerPool(campaign, jobs, hours, show, tell)
     given = done = 0
     try:
         while True:
@@ -71,7 +71,12 @@ class _WorkerPool:
     """The workers of one command, each idle, busy or gone."""
 
     def __init__(
-        self, campaign: Campaign, jobs: int, show: Show, tell: Callable[[str], object]
+        self,
+        campaign: Campaign,
+        jobs: int,
+        hours: float | None,
+        show: Show,
+        tell: Callable[[str], object],
     ) -> None:
         context = multiprocessing.get_context("fork")
         assert campaign.places is not None, "workers share the places for trials"
@@ -88,7 +93,7 @@ class _WorkerPool:
         for _ in range(jobs + math.ceil(jobs / _TRIALS_A_SPARE_WORKER)):
             ours, theirs = context.Pipe()
             mine.append(ours)
-            life = (theirs, tuple(mine), campaign, show, tell)
+            life = (theirs, tuple(mine), campaign, hours, show, tell)
             process = context.Process(target=_work, args=life)
             process.start()
             theirs.close()
@@ -163,6 +168,7 @@ def _work(
     boss: Connection,
     others: tuple[Connection, ...],
     campaign: Campaign,
+    hours: float | None,
     show: Show,
     tell: Callable[[str], object],
 ) -> None:
@@ -174,7 +180,7 @@ def _work(
         other.close()  # a pipe of the boss that we hold too would never end
     with suppress(KeyboardInterrupt):
         with suppress(BrokenPipeError, EOFError, KeyboardInterrupt):
-            boss.send(_steps(boss, campaign, show, tell))
+            boss.send(_steps(boss, campaign, hours, show, tell))
         _ignore_sigint()
     _ignore_sigint()  # where one more came in between
 
@@ -185,12 +191,16 @@ def _ignore_sigint() -> None:
 
 
 def _steps(
-    boss: Connection, campaign: Campaign, show: Show, tell: Callable[[str], object]
+    boss: Connection,
+    campaign: Campaign,
+    hours: float | None,
+    show: Show,
+    tell: Callable[[str], object],
 ) -> tuple[str, Any]:
     """Take steps and tell of them; the last word."""
     try:
         boss.recv()
-        for done in run(campaign, None, None, tell):
+        for done in run(campaign, None, hours, tell):
             boss.send(("step", show(campaign, done)))
             boss.recv()
     except NothingToDo as nothing:

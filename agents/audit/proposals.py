@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ...gitlab.reader.trees import candidate, content, find, lines_fault
+from ...gitlab.reader.trees import candidate, content, edits, find, lines_fault
 from ...gitlab.reader.values import Edit, Entry, Objects
 from ...gitlab.record.facts import Diff, Operator
 from ...gitlab.record.paths import BUS, FAILED, REFUSED, TRANSCRIPT
 from ...gitlab.record.text import quote_path
 from ...gitlab.store.change import Change, PathChange
 from ...policies.access.guard import GIT_ALONE
+from ...policies.paths import is_under
 from ..trials.program_id import may_be_program
 from .context import AuditContext
 from .node_history import Claims, NodeHistory
@@ -36,6 +37,8 @@ def _parent_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]
             yield f"node {first.node} is a baseline of the same base already"
     elif said.agent == GIT_ALONE and said.operator is not Operator.MERGE:
         yield f"no agent proposed it, and {said.operator} is nothing that git does alone"
+    elif said.agent == GIT_ALONE:
+        yield from _merge_faults(context, history)
     if len(set(said.parent_node)) > 1 and said.operator is not Operator.MERGE:
         yield f"{said.operator} has more than one Parent-Node"
     for parent, commit in zip(said.parent_node, history.steps[0].commit.parents, strict=False):
@@ -44,6 +47,20 @@ def _parent_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]
             yield f"its Parent-Node {parent} is not older than it"
         elif older is not None and not older.holds(commit):
             yield f"its parent {commit} is not on the branch of its Parent-Node {parent}"
+
+
+def _merge_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
+    """Git alone takes each file from one of two nodes: what policies judged there, and no more."""
+    commit = history.steps[0].commit
+    if len(commit.parents) != 2 or len(set(history.propose.parent_node)) != 2:
+        yield "no agent proposed it, and it is no merge of two nodes"
+        return
+    trees = [context.objects.commit(parent).tree for parent in commit.parents]
+    for edit in () if context.trace(history) else edits(context.objects, trees[0], commit.tree):
+        if not is_under(edit.path, (BUS,)) and edit.new != find(
+            context.objects, trees[1], edit.path
+        ):
+            yield f"no agent proposed it, and {quote_path(edit.path)} is as neither parent has it"
 
 
 def _size_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:

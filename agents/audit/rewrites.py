@@ -83,7 +83,7 @@ def read_mark(home: Path) -> dict[str, str]:
     """The tips that the last clean audit saw, by ref; none where there is no sound mark."""
     try:
         found = json.loads((home / _MARK).read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     sound = isinstance(found, dict) and all(isinstance(tip, str) for tip in found.values())
     return found if sound else {}

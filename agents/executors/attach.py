@@ -51,7 +51,7 @@ def kept_handle(home: Path, job: Job) -> Handle | None:
     try:
         kept = json.loads(_file(home, job.label).read_text())
         return Handle(**kept["handle"]) if kept["job"] == job.to_json() else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

@@ -1,11 +1,14 @@
-"""Two nodes in one, by git alone: a three-way merge of their candidates."""
+"""Two nodes in one, by git alone: each file as one of them has it.
+
+A file that both changed would be nobody's proposal, and no policy would have judged it.
+"""
 
 from collections.abc import Sequence
 
 from ...gitlab.lab.lab import Lab
 from ...gitlab.record.paths import BUS
 from ...gitlab.record.text import quote_path
-from ...gitlab.store.trees import Oid, edit, find
+from ...gitlab.store.trees import Oid, differences, edit, find
 from ...gitlab.tree.search_tree import Node
 from ..proposers.base import ProposalFailed
 
@@ -25,7 +28,12 @@ def start(lab: Lab, parents: Sequence[Node]) -> Oid:
     merged = lab.repo.merge_trees(before, ours, theirs)
     if merged.conflicts is not None:
         paths = {side.path for sides in merged.conflicts for side in sides if side is not None}
+    else:
+        tree = merged.write_tree(lab.repo)
+        changed = {one.path for one in differences(lab.repo, ours, tree)}
+        paths = changed & {one.path for one in differences(lab.repo, theirs, tree)}
+    if paths:
         listed = ", ".join(quote_path(path) for path in sorted(paths))
         raise ProposalFailed(f"nodes {first.id} and {second.id} both changed {listed}")
     bus = find(lab.repo, lab.tree_of(first.tip), BUS)
-    return edit(lab.repo, merged.write_tree(lab.repo), {BUS: bus})
+    return edit(lab.repo, tree, {BUS: bus})

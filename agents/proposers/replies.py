@@ -83,7 +83,7 @@ def recall(home: Path, node: int) -> Reply | None:
         receipt = None if answer["receipt"] is None else Receipt(**answer["receipt"])
         parents, operator = tuple(facts["parents"]), Operator(facts["operator"])
         reply = Reply(facts["agent"], parents, operator, Answer(answer["payload"], receipt), place)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     return reply if place.exists() else None
 

@@ -151,13 +151,10 @@ def _take_id(campaign: Campaign, leases: Leases, root: int) -> tuple[int, tuple[
         if leases.take(node_id):
             break
         passed.append(node_id)
-    if node_id in left:
-        require_budget(campaign, leases, 1)
-    else:
-        # Who gave a new id back might leave a gap below the nodes of those who came later. So it
-        # is held until there is room, and to wait for each other is for those with higher ids.
-        while not _fits(campaign, leases, 1, node_id):
-            pause(campaign)
+    # Who gave an id back might leave a gap below the nodes of those who came later. So it is held
+    # until there is room, and to wait for each other is for those with higher ids.
+    while not _fits(campaign, leases, 1, node_id):
+        pause(campaign)
     return node_id, tuple(node for node in passed if node not in tree.nodes)
 
 

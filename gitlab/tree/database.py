@@ -70,22 +70,23 @@ class Database:
                 self.run("ROLLBACK")
             raise
 
-    def look(self) -> None:
-        """Notice where the file was deleted, or replaced, since it was opened."""
+    def look(self) -> bool:
+        """Whether the file was deleted or replaced since it was opened; it is opened anew then."""
         if self._path is None or self._connection is None:
-            return
+            return False
         try:
             is_there = self._path.stat().st_ino == self._inode
         except OSError:
             is_there = False
         if not is_there:
-            self._close()
+            self.close()
+        return not is_there
 
     def mend(self, error: sqlite3.Error) -> None:
         """Go on after an error: with a new file, and where that is no use, in memory."""
         if self._path is None:
             raise error
-        self._close()
+        self.close()
         what = f"{self._path.name}, the index of the lab's nodes,"
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
         if code in _DAMAGED and not self._is_mended and self._remove():
@@ -138,7 +139,10 @@ class Database:
     def _alone(self, path: Path) -> AbstractContextManager[None]:
         return lock_if_possible(path.with_suffix(""), patience=_PATIENCE)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let go of the file; it is opened again when it is needed, by a fork for itself."""
+        if self._path is None:
+            return  # what is in memory would be lost
         if self._connection is not None and self._process == os.getpid():
             with suppress(sqlite3.Error):
                 self._connection.close()

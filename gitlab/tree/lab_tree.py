@@ -60,7 +60,8 @@ class LabTree(SearchTree):
         """See what other workers did; only what moved is read again."""
         self._trunk = now = _read_trunk(self._lab, self._trunk)
         self.take_trunk(now.tip, now.base, now.promotions)
-        self.index.database.look()
+        if self.index.database.look():
+            self._followed = ("", None)
         self.mended(self._follow)
 
     @property
@@ -128,6 +129,8 @@ class LabTree(SearchTree):
             with self.index.database.writing():
                 # Once more, now that nobody else writes: none undoes what another saw later.
                 moved |= self._refs.look()
+                for node in moved:
+                    self._known.pop(node, None)
                 # Only of the packed-refs that we saw is it known what changed since.
                 is_known = self.index.digest in ({digest, self._refs.digest} - {""})
                 differ = self._differ(moved if is_known else None)
@@ -187,7 +190,7 @@ class LabTree(SearchTree):
                 if before is not None and str(commit.id) == before.tip:
                     node = before
                     break
-                record = parse(commit.message)
+                record = parse(_message(commit))
                 if record is None or record.node != number:
                     short = commit.short_id
                     return f"commit {short} on its branch is not of node {number}"
@@ -203,6 +206,11 @@ class LabTree(SearchTree):
         for commit_id, record in reversed(later):
             node = node.with_record(commit_id, record)
         return node
+
+
+def _message(commit: pygit2.Commit) -> str:
+    """What it says, read as the audit reads it: whatever encoding its header names."""
+    return commit.raw_message.decode("utf-8", "surrogateescape")
 
 
 def load_tree(lab: Lab) -> LabTree:
@@ -222,7 +230,7 @@ def _read_trunk(lab: Lab, known: _Trunk | None) -> _Trunk:
         if known is not None and here == known.tip:
             earlier = known
             break
-        record = parse(commit.message)
+        record = parse(_message(commit))
         if not isinstance(record, Promote):
             earlier = _Trunk(here, here, (), {})
             break

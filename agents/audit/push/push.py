@@ -28,6 +28,8 @@ from ..promotions import promotion_claims
 from .rights import Rights
 
 _LEASE = re.compile(rf"{re.escape(LEASES)}/(?:[0-9]{{6}}|[1-9][0-9]{{6,99}})")
+_MOST_AHEAD = 1000
+"""How far a node's id may be above the next lower one: workers publish out of order."""
 _LARGEST_LEASE = 4096
 
 
@@ -103,6 +105,8 @@ class Push:
         name = update.ref.removeprefix("refs/heads/node/")
         if not (name.isascii() and name.isdigit() and node_branch(int(name)) == f"node/{name}"):
             yield "is no node's name: those are node/000042"
+        elif int(name) > (below := self._below(int(name))) + _MOST_AHEAD:
+            yield f"is too far above node {below}, the next lower one: ids follow each other"
         elif update.new is None:
             yield "is deleted, and a node's branch stays"
         elif (history := self.context.nodes.get(int(name))) is None:
@@ -115,6 +119,10 @@ class Push:
                 yield f"is rewritten: its new tip does not descend from {update.old[:10]}"
             old = commits[: commits.index(update.old) + 1] if update.old and grows else ()
             yield from _listed(self._node_claims(history, len(old)), update.new, old)
+
+    def _below(self, node: int) -> int:
+        """The highest id below a node's, -1 where there is none."""
+        return max((other for other in self._view.node_tips if other < node), default=-1)
 
     def _node_claims(self, history: NodeHistory, begun: int) -> Claims:
         """What is false of a node of which `begun` commits are here, or cannot be known."""
