@@ -113,7 +113,9 @@ def _ending_faults(context: AuditContext, history: NodeHistory, said: Measure) -
         return
     if said.status is Status.DUPLICATE:
         yield from _twin_faults(context, history, said)
-    elif said.status not in NO_ANSWERS and said.trial.replicate == 1:
+    elif (
+        history.propose.parent_node and said.status not in NO_ANSWERS and said.trial.replicate == 1
+    ):
         begun = history.steps[0].commit.time
         for commit, answer in context.answers(history, said):
             # Two workers may have run it at the same time; then neither could know.

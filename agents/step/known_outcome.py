@@ -34,8 +34,11 @@ def known_outcome(now: Snapshot, node: Node, seed: int) -> Outcome | None:
 
 
 def _duplicate(now: Snapshot, node: Node, seed: int) -> Outcome | None:
-    """What an earlier node got for the same. Only a first trial: replicates are there to differ."""
-    if node.trials:
+    """What an earlier node got for the same. Only a first trial: replicates are there to differ.
+
+    Not a baseline: all that grows from a base is compared with its own, so that has to be measured.
+    """
+    if node.trials or not node.parents:
         return None
     lab, mine = now.lab, node.propose
     for other in now.tree.alike(node):

@@ -284,3 +284,17 @@ def test_a_step_before_init(tmp_path: Path) -> None:
         works(airesearch(folder, *words))
     complains(airesearch(folder, "show", "0"), "no nodes yet")
     assert airesearch(folder, "step", "--json").json()["promoted"]
+
+
+def test_a_base_that_was_measured_before_is_measured_again(lab: Path) -> None:
+    """A person takes a winner back: the old code is the baseline again, and none wins unopposed."""
+    before = airesearch(lab, "best", "--json").json()
+    assert before["node"] > 0
+    for merge in git(lab, "log", "--merges", "--format=%H", "main").split()[:-1]:
+        git(lab, "revert", "-m", "1", "--no-edit", merge)
+    done = airesearch(lab, "step", "--json").json()
+    assert (done["status"], done["verdict"]) == ("ok", "keep")
+    again = airesearch(lab, "best", "--json").json()
+    assert again["metric"]["value"] == before["baseline"]
+    whole(lab)
+    assert airesearch(lab, "verify").code == 0
