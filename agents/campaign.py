@@ -66,7 +66,7 @@ class Campaign:
     def get_ready(self) -> None:
         """Find out now what a first step would, so that forks of this process need not each."""
         self.now.executor.prepare()
-        self._tree.spent()  # all nodes are read by now, once
+        self._tree.mended(self._tree.read_all)
         # A fork must not inherit an open database: it would have no locks on it.
         self._tree.index.database.close()
 

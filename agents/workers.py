@@ -29,6 +29,8 @@ from .loop import Step, run
 _TRIALS_A_SPARE_WORKER = 4
 Show = Callable[[Campaign, Step], Any]
 """What is told of a step; it is made where the step was taken, and must pickle."""
+_Steps = Callable[[], Iterator[Any]]
+"""Takes one step after the other, and tells of each."""
 
 
 def run_beside(
@@ -46,7 +48,11 @@ def run_beside(
     the step they are at first.
     """
     end = None if hours is None else time.monotonic() + hours * 3600
-    pool = _WorkerPool(campaign, jobs, hours, show, tell)
+    pool = _WorkerPool(
+        campaign,
+        jobs,
+        lambda: (show(campaign, done) for done in run(campaign, None, hours, tell)),
+    )
     given = done = 0
     try:
         while True:
@@ -70,14 +76,7 @@ def run_beside(
 class _WorkerPool:
     """The workers of one command, each idle, busy or gone."""
 
-    def __init__(
-        self,
-        campaign: Campaign,
-        jobs: int,
-        hours: float | None,
-        show: Show,
-        tell: Callable[[str], object],
-    ) -> None:
+    def __init__(self, campaign: Campaign, jobs: int, steps: _Steps) -> None:
         context = multiprocessing.get_context("fork")
         assert campaign.places is not None, "workers share the places for trials"
         self._places = campaign.places
@@ -93,8 +92,7 @@ class _WorkerPool:
         for _ in range(jobs + math.ceil(jobs / _TRIALS_A_SPARE_WORKER)):
             ours, theirs = context.Pipe()
             mine.append(ours)
-            life = (theirs, tuple(mine), campaign, hours, show, tell)
-            process = context.Process(target=_work, args=life)
+            process = context.Process(target=_work, args=(theirs, tuple(mine), steps))
             process.start()
             theirs.close()
             self._processes.append(process)
@@ -164,14 +162,7 @@ class _WorkerPool:
                     os.kill(process.pid, signal.SIGINT)
 
 
-def _work(
-    boss: Connection,
-    others: tuple[Connection, ...],
-    campaign: Campaign,
-    hours: float | None,
-    show: Show,
-    tell: Callable[[str], object],
-) -> None:
+def _work(boss: Connection, others: tuple[Connection, ...], steps: _Steps) -> None:
     """A worker's life: a step for each word from the boss, until it says no more."""
     # Ctrl-C on a terminal goes to all that share it; the boss decides what workers hear of it.
     os.setsid()
@@ -180,7 +171,7 @@ def _work(
         other.close()  # a pipe of the boss that we hold too would never end
     with suppress(KeyboardInterrupt):
         with suppress(BrokenPipeError, EOFError, KeyboardInterrupt):
-            boss.send(_steps(boss, campaign, hours, show, tell))
+            boss.send(_take(boss, steps))
         _ignore_sigint()
     _ignore_sigint()  # where one more came in between
 
@@ -190,18 +181,12 @@ def _ignore_sigint() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _steps(
-    boss: Connection,
-    campaign: Campaign,
-    hours: float | None,
-    show: Show,
-    tell: Callable[[str], object],
-) -> tuple[str, Any]:
+def _take(boss: Connection, steps: _Steps) -> tuple[str, Any]:
     """Take steps and tell of them; the last word."""
     try:
         boss.recv()
-        for done in run(campaign, None, hours, tell):
-            boss.send(("step", show(campaign, done)))
+        for shown in steps():
+            boss.send(("step", shown))
             boss.recv()
     except NothingToDo as nothing:
         return "nothing", str(nothing)
