@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import psutil
 import pytest
 from airesearch.agents.executors.base import MachineFailure
-from airesearch.agents.executors.local.process import Limits, ProcessResult, folder_growth, run
-from airesearch.agents.executors.local.process.limits import over
+from airesearch.agents.executors.local.process import Limits, ProcessResult, run
+from airesearch.agents.executors.local.process.meters import folder_growth
+from airesearch.agents.executors.local.process.meters.limits import over
 
 MB = 2**20
 

@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Literal
 
 from .child import Child
-from .disk_space import DiskSpace
-from .folder_growth import FolderGrowth
 from .folder_snapshot import FolderSnapshot
 from .interrupts import listening, uninterrupted
 from .launch import bounded, launch
-from .limits import Limit, Meter, Stop, over, size
+from .meters.disk_space import DiskSpace
+from .meters.folder_growth import FolderGrowth
+from .meters.limits import Limit, Meter, Stop, over, size
+from .meters.tree_memory import TreeMemory
+from .meters.unlinked_files import DeletedFiles
 from .reaper import ProcessTree
 from .subreaper import adopting
-from .tree_memory import TreeMemory
-from .unlinked_files import DeletedFiles
 
 GRACE = 0.3
 """Seconds between the request to end and the end, after a timeout or Ctrl-C."""

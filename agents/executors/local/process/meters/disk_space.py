@@ -6,7 +6,7 @@ Many do not even notice. A Python script that leaves a file to be closed at its 
 import os
 from pathlib import Path
 
-from ...base import MachineFailure
+from ....base import MachineFailure
 from .limits import Meter, Stop
 
 _LEAST = 1 << 16

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 
-from .proctable import Proc
+from ..proctable import Proc
 
 PLACES = ("tmp", "dev/shm")
 """Where a sandbox has a memory file system of its own, below its root."""

@@ -5,9 +5,9 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
+from ..proctable import Proc
+from ..reaper import ProcessTree
 from .limits import Meter, Stop, over
-from .proctable import Proc
-from .reaper import ProcessTree
 from .tmpfs_usage import PLACES
 
 _BLOCK = 512  # what st_blocks counts in, on every Linux file system

@@ -4,9 +4,9 @@ Files in a sandbox's own /tmp and /dev/shm count, and memory files that a proces
 System V segments that no process maps, and files in another memory file system.
 """
 
+from ..proctable import fair_share, high_water, mapped_files
+from ..reaper import ProcessTree
 from .limits import Meter, Stop, over
-from .proctable import fair_share, high_water, mapped_files
-from .reaper import ProcessTree
 from .tmpfs_usage import in_files
 from .unlinked_files import in_memory_files
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from .folder_snapshot import FolderSnapshot, scan
+from ..folder_snapshot import FolderSnapshot, scan
 from .limits import Meter, Stop, over
 
 MOST_FILES = 100_000
