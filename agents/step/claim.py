@@ -105,7 +105,8 @@ def _new(campaign: Campaign, leases: Leases) -> Work:
         raise Busy
     node_id, passed = _take_id(campaign, leases, root.id)
     now = campaign.now
-    if now.tree.root is None or now.tree.root.verdict is None:
+    root = now.tree.root
+    if root is None or root.verdict is None:
         raise Busy  # a person changed the trunk meanwhile
     incumbent = now.tree.incumbent
     others = [] if incumbent is None else [trial.trial.replicate for trial in incumbent.trials]
@@ -144,10 +145,11 @@ def _take_id(campaign: Campaign, leases: Leases, root: int) -> tuple[int, tuple[
     """The next id, once the budget has room for its trial, and the lower ones without a node."""
     tree = campaign.now.tree
     # First the ids that a worker had taken and left without a node.
-    unused = tree.nodes.unused(max(tree.next_id - _LATELY, root + 1), tree.next_id)
+    next_id = tree.next_id
+    unused = tree.nodes.unused(max(next_id - _LATELY, root + 1), next_id)
     left = sorted(leases.taken().intersection(unused)) if unused else []
     passed: list[int] = []
-    for node_id in chain(left, count(tree.next_id)):
+    for node_id in chain(left, count(next_id)):
         if leases.take(node_id):
             break
         passed.append(node_id)

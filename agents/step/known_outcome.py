@@ -63,19 +63,21 @@ def _duplicate(now: Snapshot, node: Node, seed: int) -> Outcome | None:
 
 def _invalid(now: Snapshot, node: Node) -> Outcome | None:
     """A changed Python file that will not compile, where trials run in this very Python."""
-    program, ours = find_command(now.task.candidate, now.variables), shutil.which(sys.executable)
-    if not node.parents or program is None or ours is None:
-        return None
-    if Path(program).resolve() != Path(ours).resolve():
-        return None
     repo, tree = now.lab.repo, now.lab.tree_of(node.proposed)
-    for change in compare(repo, now.lab.tree_of(node.onto), tree).paths:
-        if not change.path.endswith(".py") or change.size > _LARGEST_SOURCE:
-            continue
+    changes = compare(repo, now.lab.tree_of(node.onto), tree).paths if node.parents else ()
+    sources = [c for c in changes if c.path.endswith(".py") and c.size <= _LARGEST_SOURCE]
+    if not sources or not _is_ours(find_command(now.task.candidate, now.variables)):
+        return None
+    for change in sources:
         fault = _syntax_fault(read(repo, tree, change.path) or b"", change.path)
         if fault:
             return Outcome(Status.INVALID, fault, log=fault.encode("utf-8", "replace") + b"\n")
     return None
+
+
+def _is_ours(program: str | None) -> bool:
+    ours = shutil.which(sys.executable)
+    return bool(program and ours) and Path(program).resolve() == Path(ours).resolve()
 
 
 def _syntax_fault(source: bytes, path: str) -> str:

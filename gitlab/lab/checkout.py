@@ -30,9 +30,11 @@ def checkouts(repo: pygit2.Repository, branch: str) -> "Iterator[list[Checkout]]
     second could not tell where they stand.
     """
     common, folders = common_folder(repo), []
-    for own in (common, *sorted((common / "worktrees").glob("*"))):
-        with suppress(OSError, UnicodeDecodeError):
-            if (own / "HEAD").read_text().removeprefix("ref:").strip() == f"refs/heads/{branch}":
+    linked = common / "worktrees"
+    for own in (common, *(sorted(linked.iterdir()) if linked.is_dir() else ())):
+        with suppress(OSError):
+            head = (own / "HEAD").read_bytes().removeprefix(b"ref:").strip()
+            if head == b"refs/heads/" + os.fsencode(branch):
                 link = own / "gitdir"  # of a linked worktree
                 folders.append(Path(link.read_text().strip()).parent if link.exists() else own)
     lock = lock_if_possible(common / "airesearch/checkouts", patience=_PATIENCE)

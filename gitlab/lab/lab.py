@@ -7,6 +7,7 @@ here: there is no way to commit without one.
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 
 import pygit2
@@ -153,16 +154,19 @@ class Lab:
         return oid
 
     def _committer(self) -> pygit2.Signature:
-        """The machine's git identity, from git's variables or its configuration, else our own."""
+        """The machine's git identity, now."""
+        return pygit2.Signature(*self._identity)
+
+    @cached_property
+    def _identity(self) -> tuple[str, str]:
+        """Name and email from git's variables or its configuration, else our own."""
         config = self.repo.config
         name, email = (
             os.environ.get(f"GIT_COMMITTER_{part.upper()}")
             or (str(config[f"user.{part}"]) if f"user.{part}" in config else "")
             for part in ("name", "email")
         )
-        if name and email:
-            return pygit2.Signature(name, email)
-        return pygit2.Signature("airesearch", "airesearch@airesearch")
+        return (name, email) if name and email else ("airesearch", "airesearch@airesearch")
 
     def fetch(self) -> None:
         """Where actions are published: see what others published; branches here follow."""

@@ -1,5 +1,6 @@
 """The log of a ref, as git keeps it: who moved it, when, from where and to where."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,12 +30,14 @@ def log_move(
     own = Path(repo.path)
     logs = [home / "logs" / ref]
     with suppress(OSError):
-        if (own / "HEAD").read_text().strip() == f"ref: {ref}":
+        if (own / "HEAD").read_bytes().strip() == b"ref: " + os.fsencode(ref):
             logs.append(own / "logs" / "HEAD")
     for log in logs:
         with suppress(OSError):
-            if log.exists() or _is_wanted(repo):
-                log.parent.mkdir(parents=True, exist_ok=True)
+            is_there = log.exists()
+            if is_there or _is_wanted(repo):
+                if not is_there:
+                    log.parent.mkdir(parents=True, exist_ok=True)
                 with log.open("ab", buffering=0) as file:
                     file.write(line.encode())
 

@@ -58,6 +58,9 @@ def places(repo: Repository, branch: str) -> list[str]:
 
 def branch_tip(repo: Repository, branch: str) -> Oid | None:
     """The commit a branch stands at in the first of its `places`, or None."""
+    here = tip(repo, f"refs/heads/{branch}")
+    if here is not None:
+        return here  # to list the remotes is to read git's configuration
     tips = (tip(repo, ref) for ref in places(repo, branch))
     return next((oid for oid in tips if oid is not None), None)
 

@@ -21,6 +21,12 @@ _DAMAGED = {
     sqlite3.SQLITE_MISMATCH,
     sqlite3.SQLITE_NOTADB,
 }
+_PRAGMAS = (
+    "page_size=2048",  # a step changes a few rows in many places
+    "synchronous=OFF",  # what a power cut takes is read from git again
+    "journal_mode=WAL",
+    "cache_size=-16384",
+)
 _inherited: list[sqlite3.Connection] = []
 """What forks were given. SQLite wants them neither used nor closed."""
 
@@ -122,8 +128,7 @@ class Database:
             place, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
         )
         try:
-            # What a power cut takes is read from git again.
-            for pragma in ("synchronous=OFF", "journal_mode=WAL", "cache_size=-16384"):
+            for pragma in _PRAGMAS:
                 found.execute(f"PRAGMA {pragma}").fetchall()
             (version,) = found.execute("PRAGMA user_version").fetchone()
             if version == 0:

@@ -46,6 +46,7 @@ CREATE TABLE node(
   microseconds INTEGER NOT NULL
 );
 CREATE INDEX by_base ON node(base, id);
+CREATE INDEX measured ON node(base, id) WHERE trials > 0;
 CREATE INDEX waiting ON node(base, id) WHERE NOT is_settled OR verdict = 'keep';
 CREATE INDEX failed ON node(base, status, id) WHERE status <> 'ok';
 CREATE INDEX replicated ON node(base, trials) WHERE trials > 1;
@@ -159,7 +160,7 @@ class Index:
             " tip = excluded.tip, place = excluded.place",
             iter(stand),
         )
-        self._run("UPDATE refs SET digest = ?", digest)
+        self._run("UPDATE refs SET digest = ? WHERE digest <> ?", digest, digest)
 
     def page(self, last: int | None, most: int, *, newest_first: bool) -> list[int]:
         """So many ids of branches from after `last` on."""
@@ -169,9 +170,12 @@ class Index:
         sql = "SELECT id FROM branch WHERE id > ? ORDER BY id LIMIT ?"
         return self._ids(sql, -1 if last is None else last, most)
 
-    def taken(self, first: int, end: int) -> set[int]:
-        """The ids from `first` to before `end` that have a branch."""
-        return set(self._ids("SELECT id FROM branch WHERE id >= ? AND id < ?", first, end))
+    def without_branch(self, first: int, end: int) -> list[int]:
+        """The ids from `first` to before `end` that no branch has, in order."""
+        these = "FROM branch WHERE id >= ? AND id < ?"
+        if self._ids(f"SELECT count(*) {these}", first, end) == [max(end - first, 0)]:
+            return []  # as nearly always, and faster than to list them
+        return sorted({*range(first, end)}.difference(self._ids(f"SELECT id {these}", first, end)))
 
     def last(self) -> int | None:
         """The highest id, be its node readable or not."""
@@ -189,6 +193,10 @@ class Index:
         found: tuple[str, str | None] | None
         found = self._run("SELECT tip, said FROM branch WHERE id = ?", node).fetchone()
         return found
+
+    def has_unread(self) -> bool:
+        """Whether there is a branch that nobody has read where it stands."""
+        return self._run("SELECT 1 FROM branch WHERE said IS NULL LIMIT 1").fetchone() is not None
 
     def unread(self, below: int | None) -> list[tuple[int, str]]:
         """The next few branches that nobody has read where they stand, each with its tip."""

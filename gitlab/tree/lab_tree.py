@@ -78,9 +78,7 @@ class LabTree(SearchTree):
     def root(self) -> Node | None:
         """The baseline of the present base, None before it is proposed."""
         # It is among the first: not worth a look at all others.
-        while self.mended(lambda: self._read_some(self.index.unread(self.index.root(self.base)))):
-            pass
-        root = self.mended(lambda: self.index.root(self.base))
+        root = self.mended(self._find_root)
         return None if root is None else self.nodes.get(root)
 
     def mended(self, act: Callable[[], _T]) -> _T:
@@ -109,31 +107,38 @@ class LabTree(SearchTree):
 
     def read_all(self) -> None:
         """Have all nodes in the index."""
+        if not self.index.has_unread():
+            return
         start, is_told = time.monotonic(), False
         while self._read_some(self.index.unread(None)):
             if not is_told and time.monotonic() - start > _LONG:
                 is_told = True
                 print("reading all nodes into an index, once", file=sys.stderr, flush=True)
 
+    def _find_root(self) -> int | None:
+        while self.index.has_unread():
+            if not self._read_some(self.index.unread(self.index.root(self.base))):
+                break
+        return self.index.root(self.base)
+
     def _follow(self) -> None:
         """Have the index say of branches what the refs say."""
-        digest = self._refs.digest
-        moved = self._refs.look()
-        if self._followed != (self._refs.digest, self._trunk):
-            # What was loose or absent may be gone, whoever saw it.
-            winners = self._trunk.winners
-            moved |= self.index.not_packed() | {n for n in winners if not self.index.state(n)}
-        for node in moved:
-            self._known.pop(node, None)
-        if self.index.digest != self._refs.digest or self._differ(moved):
-            with self.index.database.writing():
-                # Once more, now that nobody else writes: none undoes what another saw later.
-                moved |= self._refs.look()
-                for node in moved:
-                    self._known.pop(node, None)
-                # Only of the packed-refs that we saw is it known what changed since.
-                is_known = self.index.digest in ({digest, self._refs.digest} - {""})
-                differ = self._differ(moved if is_known else None)
+        if self._followed == (self._refs.digest, self._trunk) and not self._refs.may_have_moved():
+            return
+        # While nobody else writes: none undoes what another saw later.
+        with self.index.database.writing():
+            seen = self._refs.digest
+            moved = self._refs.look()
+            if self._followed != (self._refs.digest, self._trunk):
+                # What was loose or absent may be gone, whoever saw it.
+                winners = self._trunk.winners
+                moved |= self.index.not_packed() | {n for n in winners if not self.index.state(n)}
+            for node in moved:
+                self._known.pop(node, None)
+            # Only of the packed-refs that we saw is it known what changed since.
+            is_known = self.index.digest in ({seen, self._refs.digest} - {""})
+            differ = self._differ(moved if is_known else None)
+            if differ or self.index.digest != self._refs.digest:
                 self.index.move(differ.items(), self._refs.digest)
         self._followed = (self._refs.digest, self._trunk)
 

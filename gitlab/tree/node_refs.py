@@ -60,6 +60,14 @@ class NodeRefs:
         """The nodes that have a ref in a file of its own."""
         return {node for folder in self._folders.values() for node in folder.tips}
 
+    def may_have_moved(self) -> bool:
+        """Whether a look could find something; without that none did since the last one."""
+        places = {_HEADS, *_remotes(self._refs), *self._folders}
+        now = {place: _stat(self._refs / place / "node") for place in places}
+        seen = {place: folder.seen for place, folder in self._folders.items()}
+        packed = _stat(self._refs.parent / "packed-refs")
+        return None in (*now.values(), packed) or (now, packed) != (seen, self._packed_seen)
+
     def look(self) -> set[int]:
         """The nodes whose refs moved since the last look; at the first one, the loose ones."""
         # Loose ones first: what is packed meanwhile is then found there.
@@ -156,7 +164,7 @@ def _read_loose(path: Path, folder: _Folder) -> set[int]:
                 node, facts = int(entry.name), _stat(entry)
                 if facts is not None and facts == old.get(node):
                     moved.discard(node)
-                elif (tip := _read(Path(entry.path))) is not None:
+                elif (tip := _read(entry.path)) is not None:
                     moved.add(node)
                     folder.tips[node] = tip
                 else:
@@ -169,10 +177,11 @@ def _read_loose(path: Path, folder: _Folder) -> set[int]:
     return moved
 
 
-def _read(path: Path) -> str | None:
+def _read(path: str) -> str | None:
     """The commit a loose ref names, nothing where it is symbolic, None where it is no ref."""
     try:
-        data = path.read_bytes()
+        with open(path, "rb") as file:  # noqa: PTH123, a thousand times in a step
+            data = file.read()
     except OSError:
         return None
     if data.startswith(b"ref:"):

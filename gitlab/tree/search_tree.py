@@ -291,8 +291,7 @@ class Nodes(Mapping[int, Node]):
 
     def unused(self, first: int, end: int) -> list[int]:
         """The ids from `first` to before `end` that no branch has."""
-        taken = self._tree.mended(lambda: self._tree.index.taken(first, end))
-        return sorted(set(range(first, end)) - taken)
+        return self._tree.mended(lambda: self._tree.index.without_branch(first, end))
 
     def peek(self, node: int) -> Node | None:
         """The node without keeping it, None where it cannot be read."""

@@ -105,6 +105,8 @@ class TrialProcess:
 
         def as_seen_inside(text: str) -> str:
             # Where a lab lies is nobody's business.
+            if not text:
+                return text
             for outside in dict.fromkeys((folder, folder.resolve())):
                 text = text.replace(str(outside), str(spec.place))
             return text
