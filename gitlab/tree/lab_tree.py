@@ -22,6 +22,8 @@ from .search_tree import SearchTree
 
 _KEPT = 10_000
 """How many nodes a process keeps that it has looked up."""
+_FEW = 20
+"""So many that moved are read at once: to write them down a second time costs more."""
 _LONG = 2.0
 """Seconds of silence that a person is not left in."""
 _T = TypeVar("_T")
@@ -140,6 +142,8 @@ class LabTree(SearchTree):
             differ = self._differ(moved if is_known else None)
             if differ or self.index.digest != self._refs.digest:
                 self.index.move(differ.items(), self._refs.digest)
+                if len(differ) <= _FEW:
+                    self.index.store(self._read_from_git(self.index.unread_among([*differ])))
         self._followed = (self._refs.digest, self._trunk)
 
     def _differ(self, moved: set[int] | None) -> dict[int, Branch | None]:
@@ -180,11 +184,14 @@ class LabTree(SearchTree):
 
     def _read_some(self, unread: Iterable[tuple[int, str]]) -> bool:
         """Read these branches from git; whether there was one."""
-        found = [(node, tip, self._from_git(node, tip)) for node, tip in unread]
+        found = self._read_from_git(unread)
         if found:
             with self.index.database.writing():
                 self.index.store(found)
         return bool(found)
+
+    def _read_from_git(self, some: Iterable[tuple[int, str]]) -> list[tuple[int, str, Node | str]]:
+        return [(node, tip, self._from_git(node, tip)) for node, tip in some]
 
     def _from_git(self, number: int, tip: str) -> Node | str:
         """The node whose branch stands at `tip`, read on from where it stood; or why not."""
