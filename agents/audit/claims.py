@@ -3,6 +3,7 @@
 from .context import AuditContext
 from .node_history import Claims, NodeHistory, form_claims
 from .proposals import proposal_claims
+from .times import node_time_claims
 from .trials import trial_claims
 from .verdicts import verdict_claims
 
@@ -21,5 +22,5 @@ def node_claims(context: AuditContext, history: NodeHistory) -> Claims:
     if not is_sound:
         return
     yield from form_claims(history)
-    for claims in (proposal_claims, trial_claims, verdict_claims):
+    for claims in (node_time_claims, proposal_claims, trial_claims, verdict_claims):
         yield from claims(context, history)

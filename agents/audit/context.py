@@ -10,6 +10,7 @@ from ...gitlab.errors import AiresearchError
 from ...gitlab.reader.trees import edits
 from ...gitlab.reader.values import Commit, Edit, Entry, Objects, Unsound
 from ...gitlab.record.facts import Status
+from ...gitlab.record.parents import compared_parent
 from ...gitlab.record.paths import BUS, FAILED, REFUSED, TRANSCRIPT
 from ...gitlab.record.records import Judge, Measure
 from ...policies.promotion.error_budget import part
@@ -198,6 +199,24 @@ class AuditContext:
         """The trials that a verdict of the node rests on."""
         before = takewhile(lambda step: step.record is not judged, history.steps)
         return [step.record for step in before if isinstance(step.record, Measure)]
+
+    def trials_known(self, rival: NodeHistory, time: int) -> list[list[Measure]]:
+        """What a verdict that names the node as its Incumbent can have known of it at a time.
+
+        All that it was promoted with, whatever the dates say; most likely what was recorded by
+        then, which comes first.
+        """
+        promotion, promoted = self.places.get(rival.node), 0
+        if promotion is not None:
+            tip = compared_parent(promotion.record, promotion.commit.parents)
+            promoted = len(rival.trials_up_to(tip))
+        apart = CLOCKS_APART_SECONDS
+        least, likely, most = (
+            max(promoted, len(self.trials_by(rival, when)))
+            for when in (time - apart, time, time + apart)
+        )
+        counts = dict.fromkeys((likely, *range(least, most + 1)))
+        return [rival.trials[:count] for count in counts]
 
     def trials_by(self, history: NodeHistory, time: int) -> list[Measure]:
         """Its trials that were recorded at a time; clocks within a second of each other agree."""

@@ -45,6 +45,11 @@ class NodeHistory:
         """Its trials in order."""
         return [step.record for step in self.steps if isinstance(step.record, Measure)]
 
+    def trials_up_to(self, tip: str) -> list[Measure]:
+        """Those up to one of its commits; none where that is not on its branch."""
+        end = next((n for n, step in enumerate(self.steps, 1) if step.commit.id == tip), 0)
+        return [step.record for step in self.steps[:end] if isinstance(step.record, Measure)]
+
     @property
     def judged(self) -> Judge | None:
         """Its last verdict."""

@@ -12,6 +12,7 @@ from .context import AuditContext
 from .figures import fresh_trials, is_well, means
 from .node_history import Claims, NodeHistory, Promotion, author_claims
 from .rules import Rules
+from .times import promotion_time_claims
 
 
 def promotion_claims(context: AuditContext, promotion: Promotion) -> Claims:
@@ -26,6 +27,7 @@ def promotion_claims(context: AuditContext, promotion: Promotion) -> Claims:
         yield commit.id, f"its tree {commit.tree} is not the winner's, {tree}"
     for what in (*context.objects.unsound(commit.tree, tree), *_faults(context, promotion)):
         yield commit.id, what
+    yield from promotion_time_claims(context, promotion)
 
 
 def _faults(context: AuditContext, promotion: Promotion) -> Iterator[str]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ...gitlab.reader.trees import edits
 from ...gitlab.reader.values import Commit
-from ...gitlab.record.facts import Noise
+from ...gitlab.record.facts import Noise, Verdict
 from ...gitlab.record.records import Judge, Measure
 from ...policies.promotion.decide import decide
 from ...policies.promotion.error_budget import part
@@ -44,8 +44,17 @@ def _verdict_faults(
     rival = None if said.incumbent is None else context.nodes.get(said.incumbent)
     if rules is not None and (rival is not None or said.incumbent is None):
         yield from _budget_faults(context, history, commit, said, trials, rules)
-        against = None if rival is None else context.trials_by(rival, commit.time)
-        yield from _ruling_faults(said, trials, against, rules)
+        if said.noise is None and not (rules.standard.is_single or said.verdict is Verdict.FAIL):
+            yield "it has no Noise, and where single trials are not trusted a verdict rests on it"
+            return
+        tellings = [None] if rival is None else context.trials_known(rival, commit.time)
+        faults: list[str] = []
+        for against in tellings:
+            wrong = list(_ruling_faults(said, trials, against, rules))
+            if not wrong:
+                return
+            faults = faults or wrong
+        yield from faults
 
 
 def _incumbent_fault(

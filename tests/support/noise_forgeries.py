@@ -1,15 +1,21 @@
 """Ways to lie about evidence under noise; each takes a forger and gives the commit that lies."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from airesearch.gitlab.record.facts import Noise, Verdict
+from airesearch.gitlab.record.records import Judge, Measure, parse
+from airesearch.policies.promotion.decide import Ruling, decide, standard_of
+from airesearch.policies.task.task import parse_task
 from forgeries import Forgery
 from forging import Forger, Raw
 from noisy import noisy, turn
 from toys import airesearch
 
 LOSER, WINNER = 2, 1
+_RUNS_BACK = "seconds before that of"
 
 
 def contested(folder: Path) -> Path:
@@ -115,6 +121,60 @@ def unlucky_left_out(forger: Forger) -> str:
     return first
 
 
+def ruled(forger: Forger, due: Ruling, lie: Callable[[Judge], Judge], seconds: int = 0) -> str:
+    """The winner's verdict right after its first trial, and trunk as it was before it."""
+    first = forger.steps(WINNER)[1]
+    raw = forger.raw(forger.steps(WINNER)[step(forger, WINNER, "judge")])
+    judged = parse(raw.message)
+    assert isinstance(judged, Judge)
+    trial = parse(forger.raw(first).message)
+    assert isinstance(trial, Measure)
+    said = lie(
+        replace(
+            judged,
+            subject=f"{due.verdict}, {due.reason}",
+            verdict=due.verdict,
+            delta=due.delta,
+            evidence=due.evidence,
+            reason=due.reason,
+            metric=trial.metric,
+            error_spent=due.error_spent,
+        )
+    )
+    before = forger.raw(first)
+    at = replace(raw, parents=(first,), tree=before.tree, message=str(said))
+    commit = forger.write(replace(at, committer=before.committer).later(seconds))
+    forger.point(WINNER, commit)
+    forger.git("update-ref", "refs/heads/main", "main^")
+    return commit
+
+
+def lucky_without_noise(forger: Forger) -> str:
+    """Kept on one trial, as where there is no noise."""
+    task = parse_task(forger.git("show", "main:airesearch.yaml"))
+    trials = [[parse(forger.raw(c).message) for c in forger.steps(n)] for n in (WINNER, 0)]
+    ours, theirs = ([t for t in side if isinstance(t, Measure)] for side in trials)
+    due = decide(standard_of(task), ours[:1], theirs, Noise(0.0, 0), 0.025)
+    assert due is not None
+    assert due.verdict is Verdict.KEEP
+    return ruled(forger, due, lambda said: replace(said, noise=None))
+
+
+def redated(forger: Forger) -> str:
+    """Discarded as if the baseline had not been measured by then, within what clocks differ by."""
+    due = Ruling(Verdict.DISCARD, "n=0", "the incumbent has no results to compare with")
+    first = parse(forger.raw(forger.steps(0)[step(forger, 0, "judge")]).message)
+    assert isinstance(first, Judge)
+    return ruled(forger, due, lambda said: replace(said, noise=first.noise), -299)
+
+
+def dated(node: int, action: str, seconds: int) -> Forgery:
+    """A node's action at another date."""
+    return lambda forger: forger.forge(
+        node, {step(forger, node, action): lambda raw: raw.later(seconds)}
+    )
+
+
 FORGERIES: dict[str, tuple[Forgery, str]] = {
     "less noise": (scaled("Noise", 0.2), "its Noise is"),
     "more noise": (scaled("Noise", 5.0), "its Noise is"),
@@ -125,7 +185,16 @@ FORGERIES: dict[str, tuple[Forgery, str]] = {
     "no noise": (verdict(WINNER, "Noise", "0.0, 5 degrees of freedom"), "Noise is 0.0"),
     "noise that is no number": (verdict(WINNER, "Noise", "nan, 5 degrees of freedom"),
                                 "its Noise is nan"),
-    "noise without a trailer": (verdict(WINNER, "Noise", ""), "and the trials give n=1"),
+    "noise without a trailer": (verdict(WINNER, "Noise", ""), "it has no Noise"),
+    "a loser's verdict without noise": (verdict(LOSER, "Noise", ""), "it has no Noise"),
+    "the baseline's verdict without noise": (verdict(0, "Noise", ""), "it has no Noise"),
+    "one lucky trial, and not a word of noise": (lucky_without_noise, "it has no Noise"),
+    "a verdict from before its incumbent had trials": (redated, "the trials ask for another trial"),
+    "a trial from before its proposal": (dated(WINNER, "measure", -1000), _RUNS_BACK),
+    "a verdict from before its trials": (dated(LOSER, "judge", -1000), _RUNS_BACK),
+    "a proposal from before its parent": (dated(LOSER, "propose", -5000), _RUNS_BACK),
+    "a promotion from before the verdict": (
+        lambda f: f.forge_trunk(lambda raw: raw.later(-1000)), _RUNS_BACK),
     "noise without end": (verdict(WINNER, "Noise", "inf, 5 degrees of freedom"),
                           "its Noise is inf"),
     "a larger share of the error": (scaled("Error-Spent", 2.0), "its Error-Spent is 0.05"),

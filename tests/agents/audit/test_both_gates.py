@@ -105,6 +105,19 @@ def test_a_forgery_is_named_at_both_by_its_commit(
     compare(named, push_of_all(forger.folder))
 
 
+@pytest.mark.parametrize("seconds", [-250, 250])
+def test_clocks_that_differ_by_minutes_make_nothing_false(
+    seconds: int, labs: Callable[[Callable[[Path], Path]], Path], tmp_path: Path
+) -> None:
+    forger = Forger(labs(noise_forgeries.contested), tmp_path / "lab")
+    node = noise_forgeries.LOSER
+    forger.forge(
+        node, dict.fromkeys(range(len(forger.steps(node))), lambda raw: raw.later(seconds))
+    )
+    assert audited(forger.folder).violations == []
+    assert push_of_all(forger.folder) == []
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """One pair of labs for all: what is refused changes nothing."""
