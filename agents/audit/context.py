@@ -257,24 +257,27 @@ class AuditContext:
 
         It surely knew its own trials, those of the baseline and what others had done long before.
         """
-        times, spreads = self._spreads.get(self.base(history.node), ([], [Spread()]))
+        times, spreads = self._spreads.get(self.base(history.node), ([], [(Spread(), Spread())]))
         sure, most = time - CLOCKS_APART_SECONDS, time + CLOCKS_APART_SECONDS
-        least = spreads[bisect_right(times, sure)]
+        least, _ = spreads[bisect_right(times, sure)]
         known = [(history, own)]
         root = self.root(history.node)
         if root is not None and root is not history and root.judged is not None:
             known.append((root, self.weighed(root, root.judged)))
         for node, trials in known:
-            there = spread(values(self.trials_by(node, sure), metric))
-            gained = spread(values(trials, metric)) - there
+            there = spread(values(self.trials_by(node, sure), metric)).varied
+            gained = spread(values(trials, metric)).varied - there
             if gained.freedom > 0:
                 least += gained
-        return least, spreads[bisect_right(times, most)]
+        return least, spreads[bisect_right(times, most)][1]
 
     @cached_property
-    def _spreads(self) -> dict[str | None, tuple[list[int], list[Spread]]]:
-        """For each base, when trials were recorded, and the spread of all up to each: in order."""
-        gains: dict[str | None, list[tuple[int, Spread]]] = {}
+    def _spreads(self) -> dict[str | None, tuple[list[int], list[tuple[Spread, Spread]]]]:
+        """For each base, when trials were recorded, and the spread of all up to each: in order.
+
+        That of the nodes that varied by then, and that of all.
+        """
+        gains: dict[str | None, list[tuple[int, Spread, Spread]]] = {}
         for history in self.nodes.all():
             rules = self.rules(history)
             if rules is None:
@@ -285,10 +288,15 @@ class AuditContext:
                 if isinstance(record, Measure):
                     trials.append(record)
                     now = spread(values(trials, rules.task.objective.metric))
-                    found.append((commit.time, now - before))
+                    found.append((commit.time, now.varied - before.varied, now - before))
                     before = now
-        return {
-            base: ([time for time, _ in row],
-                   list(accumulate((gain for _, gain in row), initial=Spread())))
-            for base, row in ((base, sorted(row)) for base, row in gains.items())
-        }  # fmt: skip
+        found_by_base = {}
+        for base, row in gains.items():
+            row.sort()
+            varied = accumulate((one for _, one, _ in row), initial=Spread())
+            whole = accumulate((one for _, _, one in row), initial=Spread())
+            found_by_base[base] = (
+                [time for time, _, _ in row],
+                list(zip(varied, whole, strict=True)),
+            )
+        return found_by_base

@@ -45,6 +45,11 @@ class Spread(NamedTuple):
     squares: float = 0.0
     freedom: int = 0
 
+    @property
+    def varied(self) -> "Spread":
+        """The same, nothing where the values are all equal: they need not count as noise."""
+        return self if self.squares else Spread()
+
     def __add__(self, other: "Spread") -> "Spread":  # type: ignore[override]
         return Spread(self.squares + other.squares, self.freedom + other.freedom)
 

@@ -1,7 +1,6 @@
 """The search tree: every node, and the questions that are asked of all of them."""
 
 import json
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
@@ -187,21 +186,15 @@ class SearchTree:
         )
         return int(count)
 
-    def spread(self, metric: str) -> tuple[float, int]:
-        """The squared distances of replicates from the mean of their node, summed.
+    def spreads(self, metric: str) -> list[tuple[float, int]]:
+        """Of each replicated node the squared distances from its mean, summed.
 
-        And their degrees of freedom: the replicates of each node beyond the first. The sum is
-        rounded once, so no order of the nodes shows in it.
+        And their degrees of freedom: the replicates beyond the first.
         """
-        rows = self.rows(
+        return self.rows(
             f"SELECT squares, freedom FROM score WHERE {_ROOTED} AND metric = ? AND freedom > 0",
             *(self.base, metric),
         )
-        freedom = sum(freedom for _, freedom in rows)
-        try:
-            return math.fsum(squares for squares, _ in rows), freedom
-        except OverflowError:
-            return math.inf, freedom
 
     # From here on, of all nodes:
 

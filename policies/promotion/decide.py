@@ -25,6 +25,7 @@ from ...gitlab.record.records import Measure
 from ...gitlab.tree.search_tree import mean, values_of
 from ..task.task import Task
 from .noise import interval
+from .one_draw import is_one_draw, luck
 from .replication import FIRST, SCREEN, confirming, screening
 from .signed_rank import best_chance, chance
 
@@ -80,6 +81,8 @@ class Rivals:
     candidate: Values
     incumbent: Values
     lines_saved: float = 0.0
+    older_trials: int = 1
+    """So many at most had been measured before the candidate was proposed."""
 
 
 def standard_of(task: Task) -> Standard:
@@ -117,7 +120,9 @@ def decide(
         return _first(standard, values, noise)
     lines = (mean(tuple(values_of(side, "code_lines").values())) for side in (rival, trials))
     old, new = ((0.0 if count is None else count) for count in lines)
-    rivals = Rivals(values, values_of(rival, standard.metric), old - new)
+    # An agent sees no more than what older nodes measured, each on every seed at most.
+    older = standard.replicates * max(trials[0].trial.node, 1)
+    rivals = Rivals(values, values_of(rival, standard.metric), old - new, older)
     return weigh(standard, rivals, noise, error)
 
 
@@ -222,6 +227,8 @@ def _confirm(
         return _compared(standard, verdict, reason, ahead, count, noise, error)
 
     if _suffices(standard, gains, noise, error):
+        if is_one_draw(rivals.candidate.values(), noise):
+            return _one_draw(standard, rivals, noise, error)
         if _may_be_simpler(standard, rivals):
             return ruling(Verdict.KEEP, _simpler(standard, rivals, ahead))
         better = sum(gain > 0 for gain in gains)
@@ -233,6 +240,22 @@ def _confirm(
     word = "improved" if ahead > 0 else "worse"
     size = f"{metric} {word} by {abs(ahead):.6g} over {count} pairs"
     return ruling(Verdict.DISCARD, f"{size}: {why}")
+
+
+def _one_draw(standard: Standard, rivals: Rivals, noise: Noise, error: float) -> Ruling:
+    """Every pair was won by the same draw: it is held against luck."""
+    theirs = tuple(rivals.incumbent.values())
+    is_still = is_one_draw(theirs, noise)
+    ours = statistics.mean(rivals.candidate.values()) - statistics.mean(theirs)
+    ahead = _oriented(standard, rivals, ours) - _margin(standard, rivals)
+    bar = luck(noise, rivals.older_trials, 1 if is_still else len(theirs), error)
+    verdict = Verdict.KEEP if ahead + _margin(standard, rivals) > bar else Verdict.DISCARD
+    word = "beyond" if verdict is Verdict.KEEP else "and one draw is promoted only beyond"
+    reason = (
+        f"{standard.metric} improved by {ahead:.6g}, {word} the {bar:.3g} of luck: its "
+        f"{len(rivals.candidate)} trials do not vary with the seed"
+    )
+    return _compared(standard, verdict, reason, ahead, 1, noise, error)
 
 
 def _why_not(standard: Standard, rivals: Rivals, gains: Sequence[float], error: float) -> str:

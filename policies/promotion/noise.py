@@ -14,18 +14,26 @@ from ...gitlab.record.facts import Interval, Noise
 from ...gitlab.record.records import Measure
 from ...gitlab.tree.node import mean, sum_squares, values_of
 from ..search.tree import Tree
+from .replication import FIRST
 
 _NEARLY_NORMAL = 200
 
 
 def pooled(groups: Iterable[tuple[float, ...]]) -> Noise:
     """The noise of values that differ by it alone inside each group."""
-    told = [group for group in groups if len(group) > 1]
-    squares = math.fsum(map(sum_squares, told))
-    return _noise(squares, sum(len(group) - 1 for group in told))
+    return _noise([(sum_squares(group), len(group) - 1) for group in groups if len(group) > 1])
 
 
-def _noise(squares: float, freedom: int) -> Noise:
+def _noise(spreads: Sequence[tuple[float, int]]) -> Noise:
+    if any(squares for squares, _ in spreads):
+        # What pays no heed to its seed says nothing of the noise of what does.
+        spreads = [one for one in spreads if one[0] or one[1] < FIRST - 1]
+    freedom = sum(freedom for _, freedom in spreads)
+    try:
+        # Rounded once, so that no order of the nodes shows in it.
+        squares = math.fsum(squares for squares, _ in spreads)
+    except OverflowError:
+        squares = math.inf
     if not math.isfinite(squares):  # values at the end of what floats can hold: nothing is told
         return Noise(math.inf, freedom)
     return Noise(math.sqrt(squares / freedom) if freedom else 0.0, freedom)
@@ -33,7 +41,7 @@ def _noise(squares: float, freedom: int) -> Noise:
 
 def noise_floor(tree: Tree, metric: str) -> Noise:
     """The noise of `metric` that trials of the same node of the present base show."""
-    return _noise(*tree.spread(metric))
+    return _noise(tree.spreads(metric))
 
 
 @dataclass(frozen=True)
@@ -63,13 +71,13 @@ def estimate(trials: Sequence[Measure], metric: str, noise: Noise | None) -> Est
 
 def interval(center: float, error: float, noise: Noise) -> Interval:
     """The two-sided 95 % interval around `center`, whose standard error is `error`."""
-    reach = error * _quantile(0.975, noise.freedom) if noise.sd else 0.0
+    reach = error * quantile(0.975, noise.freedom) if noise.sd else 0.0
     return Interval(center - reach, center + reach)
 
 
 @lru_cache
-def _quantile(level: float, freedom: int) -> float:
-    """The quantile of Student's t, by halving where `_reached` is below `level`."""
+def quantile(level: float, freedom: int) -> float:
+    """The quantile of Student's t at a `level` below 1, by halving where `_reached` is below it."""
     if freedom > _NEARLY_NORMAL:
         return NormalDist().inv_cdf(level)
     low, high = 0.0, 1e6

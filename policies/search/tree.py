@@ -36,5 +36,5 @@ class Tree(Protocol):
     def replicated(self, trials: int, *, besides: int) -> int:
         """How many nodes have more than so many trials; no baseline, none that was promoted."""
 
-    def spread(self, metric: str) -> tuple[float, int]:
-        """The squared distances of replicates from their node's mean; their degrees of freedom."""
+    def spreads(self, metric: str) -> Sequence[tuple[float, int]]:
+        """Each replicated node's squared distances from its mean, and degrees of freedom."""

@@ -18,6 +18,13 @@ VALUES = st.floats(-1e6, 1e6)
 GROUPS = st.lists(st.lists(VALUES, min_size=1, max_size=6).map(tuple), max_size=5)
 
 
+def test_what_pays_no_heed_to_its_seed_says_nothing_of_the_noise() -> None:
+    noisy = (1.0, 2.0, 3.0)
+    assert pooled([noisy, (5.0,) * 6]) == pooled([noisy])
+    assert pooled([noisy, (5.0,) * 3]).freedom == 4, "few that are equal may be luck"
+    assert pooled([(5.0,) * 6, (4.0,) * 2]) == Noise(0.0, 6)
+
+
 @pytest.mark.parametrize(("freedom", "quantile"), TABLE.items())
 def test_intervals_reach_as_far_as_the_table_says(freedom: int, quantile: float) -> None:
     found = interval(0.0, 1.0, Noise(1.0, freedom))

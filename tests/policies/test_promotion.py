@@ -233,6 +233,43 @@ def test_pairs_that_the_incumbent_lacks_are_said() -> None:
     assert "no results on the same seeds" in ruling.reason
 
 
+# A seed that was picked.
+
+DRAWS = {n: 100.0 + math.sin(7 * n) for n in range(1, 31)}
+"""What an incumbent measured on each seed; its noise is below 1."""
+
+
+def picked(value: float, apart: float = 0.0, incumbent: Mapping[int, float] = DRAWS) -> Ruling:
+    """The ruling on what measures the same on every seed, or nearly so."""
+    ruling = None
+    for pairs in range(1, 25):
+        seeds = [1, 2, 3, *range(7, 7 + pairs)]
+        values = {seed: value + apart * math.sin(seed) for seed in seeds}
+        ruling = against(values, incumbent, NOISE)
+        if ruling is not None:
+            break
+    return told(ruling)
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.001])
+def test_the_luckiest_draw_again_and_again_is_one_draw(apart: float) -> None:
+    ruling = picked(min(DRAWS.values()), apart)
+    assert ruling.verdict is Verdict.DISCARD
+    assert "do not vary with the seed" in ruling.reason
+
+
+def test_one_draw_is_kept_beyond_luck() -> None:
+    assert picked(70.0).verdict is Verdict.KEEP
+
+
+def test_a_luckier_draw_is_no_gain_over_another_one() -> None:
+    assert picked(98.0, incumbent=dict.fromkeys(DRAWS, 98.5)).verdict is Verdict.DISCARD
+
+
+def test_gains_that_vary_are_held_against_the_pairs_alone() -> None:
+    assert picked(97.0, 0.5).verdict is Verdict.KEEP
+
+
 # The bar.
 
 
@@ -246,7 +283,7 @@ def test_a_gain_below_min_effect_is_none() -> None:
 def simpler(value: float, lines: float, noise: Noise = EXACT) -> Ruling:
     standard = replace(STANDARD, simpler=1.0)
     seeds = range(1, 2) if not noise.sd else [*range(1, 4), *range(7, 31)]
-    candidate = ran(dict.fromkeys(seeds, value), lines)
+    candidate = ran({seed: value + seed % 2 * noise.sd / 2 for seed in seeds}, lines)
     incumbent = ran(dict.fromkeys(range(1, 31), 100.0), 50.0)
     return told(decide(standard, candidate, incumbent, noise, ERROR))
 
