@@ -18,7 +18,7 @@ from ...policies.task.task import BUILT_IN, MIB, Task
 from ..executors.local.sandbox.choice import Kind
 from ..executors.registry import EXECUTORS
 from ..trials.program_id import unlike
-from ..trials.score import BadScore, require
+from ..trials.score import BadScore, require, rounded
 from .context import NO_ANSWERS, AuditContext
 from .node_history import Claims, NodeHistory
 
@@ -165,6 +165,10 @@ def _task_faults(history: NodeHistory, said: Measure, task: Task) -> Iterator[st
         wrong = bad.reason
     if bool(wrong) == (said.status is Status.OK):
         yield f"its Status is {said.status}, and {wrong or 'it misses no gate'}"
+    digits = task.objective.digits if task.evaluate is not None else None
+    for name in values.keys() - set(BUILT_IN):
+        if values[name] != rounded(values[name], digits):
+            yield f"its {name} has more than the {digits} digits that the task lets out"
     # The metrics that the runner makes of what it measured anyway.
     size = history.propose.diff
     expected = {

@@ -22,7 +22,7 @@ from ...gitlab.lab.create import (
 from ...gitlab.lab.lab import Lab, open_lab
 from ...gitlab.record.text import plural
 from ...gitlab.store.refs import node_tips
-from ...gitlab.store.trees import EMPTY, edit, read
+from ...gitlab.store.trees import EMPTY, edit, find, read
 from ...policies.access.guard import init_policy
 from ...policies.task.task import FILE, parse_task
 from ..executors.environment import trial_environment
@@ -72,7 +72,9 @@ def create_lab(start: Path, settings: Settings | None, variables: Mapping[str, s
     committed = read(lab.repo, tree, FILE)
     if committed is not None and node_tips(lab.repo):
         raise AiresearchError("this already is a lab", "go on with it: airesearch run")
-    text = _task_text(Path(lab.repo.workdir), committed, settings)
+    is_sealed = find(lab.repo, tree, "private") is not None
+    described = None if settings is None else render(settings, is_sealed=is_sealed)
+    text = _task_text(Path(lab.repo.workdir), committed, described)
     ready_team(lab, edit(lab.repo, tree, {FILE: text}), parse_task(text), variables)
     if committed is None:
         add_files(lab, {FILE: text}, init_policy((FILE,)).check)
@@ -87,14 +89,13 @@ def create_lab(start: Path, settings: Settings | None, variables: Mapping[str, s
     return lab
 
 
-def _task_text(workdir: Path, committed: bytes | None, settings: Settings | None) -> bytes:
+def _task_text(workdir: Path, committed: bytes | None, described: bytes | None) -> bytes:
     written = workdir / FILE
     if written.is_symlink():
         raise AiresearchError(
             f"{FILE} is a link", "put the file itself there: the task is read from the commit"
         )
     own = written.read_bytes() if committed is None and written.is_file() else committed
-    described = None if settings is None else render(settings)
     # The same flags again go on with what an init that was interrupted had begun.
     if own is not None and described is not None and own != described:
         raise AiresearchError(

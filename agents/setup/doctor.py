@@ -18,6 +18,7 @@ from ..executors.local.sandbox import bubblewrap, choose, landlock
 from .evaluator_check import check
 from .preflight import committed_path, ready_team
 from .task_file import read_task
+from .template import DIGITS
 
 _OLDEST_GIT = (2, 31)
 _SEALED = "read the candidate's outputs as plain data: json, or numpy.load without pickles"
@@ -119,5 +120,8 @@ def _evaluator(lab: Lab, tree: Oid, task: Task) -> Iterator[Finding]:
     ]
     for danger in dangers:
         yield Finding("evaluator", "warn", str(danger), _SEALED)
-    if not dangers:
+    if task.objective.digits is None and find(lab.repo, tree, "private") is not None:
+        says = "private/ scores, and a metric with all its digits tells what lies there"
+        yield Finding("evaluator", "warn", says, f"objective: {{digits: {DIGITS}}}")
+    elif not dangers:
         yield Finding("evaluator", "ok", task.evaluate)

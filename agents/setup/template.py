@@ -19,9 +19,18 @@ class Settings:
     outputs: tuple[str, ...] = ()
 
 
-def render(settings: Settings) -> bytes:
-    """The task as commented YAML; bytes of the command line that are no text stay as they are."""
-    objective = {"metric": settings.metric, "goal": settings.goal}
+DIGITS = 6
+"""Significant digits of a metric where `private/` scores: more than a gain under noise needs."""
+
+
+def render(settings: Settings, *, is_sealed: bool) -> bytes:
+    """The task as commented YAML; bytes of the command line that are no text stay as they are.
+
+    Where what scores `is_sealed`, metrics are rounded: all their digits would tell it.
+    """
+    objective: dict[str, str | int] = {"metric": settings.metric, "goal": settings.goal}
+    if is_sealed and settings.evaluate is not None:
+        objective["digits"] = DIGITS
     if settings.pattern is not None:
         objective["pattern"] = settings.pattern
     lines = [

@@ -29,7 +29,7 @@ def evaluate_holdout(now: Snapshot, node: Node) -> Metric | None:
     sealed = replace(
         task,
         evaluate=task.holdout.evaluate,
-        objective=Objective(task.holdout.metric, task.objective.goal),
+        objective=Objective(task.holdout.metric, task.objective.goal, digits=task.objective.digits),
         constraints=(),
     )
     executor = make_executor(now.lab, sealed, now.variables)

@@ -26,8 +26,11 @@ class BadScore(Exception):
         self.reason = reason
 
 
-def read_metrics(file: Path) -> dict[str, float]:
-    """The metrics an evaluator wrote: one JSON object of finite numbers. Raises BadScore."""
+def read_metrics(file: Path, digits: int | None) -> dict[str, float]:
+    """The metrics an evaluator wrote: one JSON object of finite numbers. Raises BadScore.
+
+    Each is rounded to so many significant digits; None keeps them all.
+    """
     try:
         text = read_regular(file, _LARGEST_METRICS_FILE)
     except BadOutput:
@@ -44,7 +47,12 @@ def read_metrics(file: Path) -> dict[str, float]:
     # What is wrong is said without a word of the file: it may quote private data.
     if not all(METRIC_NAME.fullmatch(n) and not n.startswith("partial.") for n in data):
         raise BadScore(Status.METRIC, "a name in the metrics file cannot be a metric's name")
-    return {name: _number(name, value) for name, value in data.items()}
+    return {name: rounded(_number(name, value), digits) for name, value in data.items()}
+
+
+def rounded(value: float, digits: int | None) -> float:
+    """A value to so many significant digits; None keeps them all."""
+    return value if digits is None else float(f"{value:.{digits}g}")
 
 
 def read_printed(pattern: str, log: bytes, metric: str) -> dict[str, float]:

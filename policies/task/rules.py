@@ -98,6 +98,12 @@ def limit(key: str, value: float | None) -> Iterator[Problem]:
         yield Problem(key, f"{key} is {value}", mend)
 
 
+def digits(key: str, value: int | None) -> Iterator[Problem]:
+    """A float holds 17 significant digits, and one says little."""
+    if value is not None and not 2 <= value <= 17:
+        yield Problem(key, f"{key} is {value}", "give 2 to 17, or leave the line out for all")
+
+
 def effect(key: str, value: float) -> Iterator[Problem]:
     """A gain is not negative."""
     if value < 0:

@@ -29,6 +29,8 @@ class Objective:
     """A value that is good enough: the run ends there."""
     pattern: str | None = None
     """A regular expression whose first group is the score on stdout; only without `evaluate`."""
+    digits: int | None = None
+    """Significant digits that what the evaluator writes is rounded to; without it, none is lost."""
     timing: bool = False
     """Whether the machine's load moves the metric, as it does `train_seconds`: the two sides of a
     comparison are then run one after the other, and nothing measured earlier is compared with."""
@@ -199,6 +201,7 @@ def _problems(task: Task) -> Iterator[rules.Problem]:
         yield from rules.metric("holdout.metric", task.holdout.metric, None)
         yield from rules.limit("holdout.looks", task.holdout.looks)
     yield from _score_problems(task)
+    yield from rules.digits("objective.digits", task.objective.digits)
     for place, bound in enumerate(task.constraints):
         yield from rules.bounds(f"constraints[{place}]", bound.metric, bound.min, bound.max)
     for limit in task.budget.__dataclass_fields__:

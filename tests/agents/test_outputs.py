@@ -174,12 +174,12 @@ def test_a_path_longer_than_the_system_takes_passes_by_handles(made: Path) -> No
 
 def test_a_metrics_file_is_read_as_warily(made: Path) -> None:
     (made / "metrics").write_text('{"a": 1}')
-    assert read_metrics(made / "metrics") == {"a": 1.0}
+    assert read_metrics(made / "metrics", None) == {"a": 1.0}
     (made / "link").symlink_to("metrics")
     os.mkfifo(made / "fifo")
     for name in ("link", "fifo", "absent"):
         with pytest.raises(BadScore, match="no regular file"):
-            read_metrics(made / name)
+            read_metrics(made / name, None)
     with pytest.raises(BadOutput, match="has 4 bytes"):
         read_regular(made / "real", 3)
 
@@ -190,5 +190,5 @@ def test_a_metrics_file_is_read_as_warily(made: Path) -> None:
 def test_no_word_of_a_bad_metrics_file_is_repeated(made: Path, text: str) -> None:
     (made / "metrics").write_text(text)
     with pytest.raises(BadScore) as bad:
-        read_metrics(made / "metrics")
+        read_metrics(made / "metrics", None)
     assert "sealed" not in bad.value.reason

@@ -142,4 +142,4 @@ class Runner:
         self._cache.give_back("evaluator", result.left)
         if why := evaluator_failure(result):
             raise BadScore(Status.EVALUATOR, f"the evaluator failed: {why}")
-        return read_metrics(metrics)
+        return read_metrics(metrics, self.task.objective.digits)
