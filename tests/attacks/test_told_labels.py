@@ -79,7 +79,7 @@ def test_more_digits_than_the_task_lets_out_are_false(tmp_path: Path) -> None:
     result = forger.git("show", f"{trial}:research/result.json").replace(old, new)
     files: dict[str, bytes | None] = {"research/result.json": result.encode() + b"\n"}
     commit = forger.forge(
-        node, dict.fromkeys((1, 2), lambda raw: raw.say(f"={old}", f"={new}")), files
+        0, dict.fromkeys((1, 2), lambda raw: raw.say(f"={old}", f"={new}")), files
     )
     named = [one.what for one in audited(forger.folder).violations if one.commit == commit]
     assert any("has more than the 6 digits" in what for what in named), named
