@@ -21,6 +21,7 @@ from ..agents.workers import run_beside
 from ..examples import names as example_names
 from ..gitlab.errors import AiresearchError
 from ..gitlab.lab.lab import open_lab
+from ..gitlab.record.text import plural
 from .say import STYLES, as_json, node_argument, paint, print_json, print_lines, warn
 from .views import rows, steps, summary
 from .views.lab_view import LabView
@@ -62,7 +63,11 @@ def demo(trials: int) -> None:
     campaign = Campaign(lab, dict(os.environ))
     _print_steps((view_step(campaign, done) for done in run(campaign, trials, None)), trials)
     click.echo()
-    print_lines(summary.best_lines(LabView(place)))
+    view = LabView(place)
+    if view.tree.incumbent is not None:
+        print_lines(summary.best_lines(view))
+    else:
+        click.echo(f"{plural(trials, 'trial')} did not suffice to measure the baseline")
     shown = shlex.quote(str(place))
     click.echo(f"\nLook at it with plain git, or with `airesearch -C {shown} log`:")
     click.echo(f"  git -C {shown} log --graph --oneline main")

@@ -5,7 +5,16 @@ from pathlib import Path
 
 import click
 
-from .say import as_json, node_argument, paint, print_json, print_lines, print_rows, warn
+from .say import (
+    NodeNumber,
+    as_json,
+    node_argument,
+    paint,
+    print_json,
+    print_lines,
+    print_rows,
+    warn,
+)
 from .views import lineage, rows, show, status, summary, tree
 from .views.lab_view import LabView
 
@@ -91,8 +100,8 @@ def show_command(folder: Path, node: int, as_json: bool) -> None:
 
 
 @click.command("diff")
-@click.argument("first", type=click.IntRange(min=0), metavar="A")
-@click.argument("second", type=click.IntRange(min=0), metavar="B")
+@click.argument("first", type=NodeNumber(), metavar="A")
+@click.argument("second", type=NodeNumber(), metavar="B")
 @as_json
 @click.pass_obj
 def diff_command(folder: Path, first: int, second: int, as_json: bool) -> None:

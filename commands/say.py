@@ -13,7 +13,24 @@ STYLES = {"keep": "green", "fail": "red"}
 """The colour of a node's line on a terminal, by its verdict."""
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print stable JSON.")
-node_argument = click.argument("node", type=click.IntRange(min=0))
+
+
+_LONGEST_ID = 100
+
+
+class NodeNumber(click.ParamType):
+    """A node by its number, or as git names its branch: `12`, `node/000012`, `origin/node/…`."""
+
+    name = "node"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        number = str(value).rpartition("node/")[2]
+        if not (number.isascii() and number.isdigit() and len(number) < _LONGEST_ID):
+            self.fail(f"{value!r} is no node: give its number, as `airesearch log` shows it.")
+        return int(number)
+
+
+node_argument = click.argument("node", type=NodeNumber())
 
 
 def print_json(value: Any) -> None:

@@ -63,7 +63,8 @@ def test_the_door(tmp_path: Path) -> None:
         (["show", "--", "-1"], "-1"),
         (["show", "one"], "one"),
         (["show", "1.5"], "1.5"),
-        (["show", "node/000001"], "node/000001"),
+        (["show", "node/one"], "node/one"),
+        (["show", "node/"], "node/"),
         (["diff", "1"], "B"),
         (["run", "--trials", "0"], "--trials"),
         (["run", "--trials", "-5"], "--trials"),
@@ -80,6 +81,11 @@ def test_wrong_usage(lab: Path, words: list[str], said: str) -> None:
     before = seen(lab)
     complains(airesearch(lab, *words), said, "--help", code=2)
     assert seen(lab) == before
+
+
+@pytest.mark.parametrize("node", ["1", "000001", "node/000001", "origin/node/000001"])
+def test_a_node_as_git_names_it(lab: Path, node: str) -> None:
+    assert airesearch(lab, "show", node, "--json").json()["node"] == 1
 
 
 @pytest.mark.parametrize("command", ["show", "lineage"])
