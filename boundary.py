@@ -10,6 +10,7 @@ from types import FrameType
 import click
 
 from .gitlab.errors import AiresearchError, NothingToDo
+from .gitlab.record.unicode import escaped
 
 DONE, ERROR, USAGE, NOTHING, BUG, INTERRUPTED = 0, 1, 2, 3, 70, 130
 _INTERRUPTED = (
@@ -34,6 +35,7 @@ def guarded(command: click.Command) -> int:
         # What `Context.exit` was given; a command's own answer is None.
         return answer if isinstance(answer, int) else DONE
     except click.ClickException as wrong:
+        wrong.message = escaped(wrong.message)
         wrong.show()
         return USAGE
     except (KeyboardInterrupt, click.Abort):
@@ -51,7 +53,7 @@ def guarded(command: click.Command) -> int:
         fix = _fix_for(error)
         if fix:
             return _say(ERROR, f"error: {error}\n  {fix}")
-        traceback.print_exc()
+        click.echo(escaped(traceback.format_exc()), err=True)
         return _say(BUG, "this is a bug in airesearch: please report the lines above")
     finally:
         # All is done; one more Ctrl-C must not turn that into a traceback.
@@ -82,7 +84,7 @@ def _fix_for(error: Exception) -> str:
 
 def _say(code: int, text: str) -> int:
     color = False if os.environ.get("NO_COLOR") else None
-    click.secho(text, err=True, fg="yellow" if code == NOTHING else "red", color=color)
+    click.secho(escaped(text), err=True, fg="yellow" if code == NOTHING else "red", color=color)
     return code
 
 

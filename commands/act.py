@@ -1,6 +1,5 @@
 """The commands that act on a lab."""
 
-import json
 import math
 import os
 import shlex
@@ -22,7 +21,7 @@ from ..examples import names as example_names
 from ..gitlab.errors import AiresearchError
 from ..gitlab.lab.lab import open_lab
 from ..gitlab.record.text import plural
-from .say import STYLES, as_json, node_argument, paint, print_json, print_lines, warn
+from .say import STYLES, as_json, echo, node_argument, paint, print_json, print_lines, warn
 from .views import rows, steps, summary
 from .views.lab_view import LabView
 from .views.progress import live_line
@@ -59,21 +58,21 @@ def demo(trials: int) -> None:
     """
     place = Path(tempfile.mkdtemp(prefix="airesearch-demo-")) / "digits"
     lab = create_example_lab("digits", place, dict(os.environ))
-    click.echo(f"a lab in {place}: make the digit classifier in train.py err less")
+    echo(f"a lab in {place}: make the digit classifier in train.py err less")
     campaign = Campaign(lab, dict(os.environ))
     _print_steps((view_step(campaign, done) for done in run(campaign, trials, None)), trials)
-    click.echo()
+    echo()
     view = LabView(place)
     if view.tree.incumbent is not None:
         print_lines(summary.best_lines(view))
     else:
-        click.echo(f"{plural(trials, 'trial')} did not suffice to measure the baseline")
+        echo(f"{plural(trials, 'trial')} did not suffice to measure the baseline")
     shown = shlex.quote(str(place))
-    click.echo(f"\nLook at it with plain git, or with `airesearch -C {shown} log`:")
-    click.echo(f"  git -C {shown} log --graph --oneline main")
-    click.echo(f"  git -C {shown} log --all --format='%h %(trailers:key=Metric,valueonly,"
-               "separator=%x20) %s'")  # fmt: skip
-    click.echo(f"  git -C {shown} log --all --grep '^Verdict: keep'")
+    echo(f"\nLook at it with plain git, or with `airesearch -C {shown} log`:")
+    echo(f"  git -C {shown} log --graph --oneline main")
+    for key, further in (("Metric", ""), ("Verdict", " | grep '^keep '")):
+        form = f"'%(trailers:key={key},valueonly,separator=%x20) %h %s'"
+        echo(f"  git -C {shown} log --all --format={form}{further}")
 
 
 @click.command()
@@ -117,9 +116,9 @@ def init(folder: Path, /, path: Path | None, example: str | None, **flags: Any) 
         settings = _settings(flags) if describes_task else None
         lab = create_lab(place, settings, dict(os.environ))
     warn(lab.notices.take())
-    click.echo(f"the lab is in {lab.repo.workdir or lab.repo.path}, measuring the baseline")
+    echo(f"the lab is in {lab.repo.workdir or lab.repo.path}, measuring the baseline")
     campaign = Campaign(lab, dict(os.environ))
-    click.echo(rows.HEADER)
+    echo(rows.HEADER)
     done = step(campaign)
     while not done.promoted and done.node.verdict is None:
         _print_step(campaign, done)
@@ -132,7 +131,7 @@ def init(folder: Path, /, path: Path | None, example: str | None, **flags: Any) 
             "airesearch step",
         )
     away = "" if place.resolve() == Path.cwd() else f"cd {shlex.quote(str(place))} && "
-    click.echo(f"next: {away}airesearch run --trials 20")
+    echo(f"next: {away}airesearch run --trials 20")
 
 
 def _settings(flags: Mapping[str, Any]) -> Settings:
@@ -169,7 +168,7 @@ def step_command(folder: Path, publish: bool, as_json: bool) -> None:
     if as_json:
         print_json(steps.facts(done))
     else:
-        click.echo(rows.HEADER)
+        echo(rows.HEADER)
         _print_step(campaign, done)
     warn(campaign.lab.notices.take())
 
@@ -211,7 +210,7 @@ def run_command(
         told = run_beside(campaign, jobs, trials, hours, view_step, _tell)
     if as_json:
         for step_view in told:
-            click.echo(json.dumps(step_view.facts))
+            print_json(step_view.facts, depth=None)
             warn(step_view.notices)
     else:
         _print_steps(told, trials)
@@ -237,11 +236,11 @@ def replicate_command(folder: Path, node: int, trials: int, as_json: bool) -> No
     """
     campaign = _open_campaign(folder, publish=False)
     if not as_json:
-        click.echo(rows.HEADER)
+        echo(rows.HEADER)
     for _ in range(trials):
         done = step(campaign, again=node)
         if as_json:
-            click.echo(json.dumps(steps.facts(done)))
+            print_json(steps.facts(done), depth=None)
         else:
             _print_step(campaign, done)
     warn(campaign.lab.notices.take())
@@ -261,11 +260,11 @@ def _print_step(campaign: Campaign, done: Step) -> None:
 
 def _print_steps(told: Iterable[StepView], trials: int | None) -> None:
     """Steps with their rows: above a live line on a terminal, plain in a pipe."""
-    click.echo(rows.HEADER)
+    echo(rows.HEADER)
     notices: list[str] = []
     if not sys.stdout.isatty():
         for step_view in told:
-            click.echo(step_view.row)
+            echo(step_view.row)
             notices += step_view.notices
     else:
         with live_line(trials, "measuring") as show_row:

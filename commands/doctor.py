@@ -9,7 +9,7 @@ from ..agents.setup.doctor import Finding, examine
 from ..gitlab.errors import AiresearchError
 from ..gitlab.hooks import install as hooks
 from ..gitlab.lab.lab import Lab, open_lab
-from .say import as_json, print_json
+from .say import as_json, echo, print_json
 
 _COLORS = {"ok": "green", "warn": "yellow", "mend": "red"}
 
@@ -37,10 +37,10 @@ def doctor_command(context: click.Context, as_json: bool) -> None:
         print_json([asdict(finding) for finding in findings])
     else:
         for finding in findings:
-            state = click.style(f"{finding.state:<5}", fg=_COLORS[finding.state])
-            click.echo(f"{state} {finding.subject:<10} {finding.says}")
+            echo(f"{finding.state:<5} ", _COLORS[finding.state], nl=False)
+            echo(f"{finding.subject:<10} {finding.says}")
             if finding.mend:
-                click.echo(f"{'':<17}{finding.mend}")
+                echo(f"{'':<17}{finding.mend}")
     if any(finding.state == "mend" for finding in findings):
         context.exit(1)
 

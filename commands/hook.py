@@ -12,6 +12,7 @@ from ..agents.audit.push.refusal import refusal
 from ..agents.audit.push.rights import read_rights
 from ..gitlab.hooks.install import install
 from ..gitlab.hooks.received import open_received, settings
+from .say import echo
 
 _PUSHER = ("AIRESEARCH_PUSHER", "GIT_PUSHER", "REMOTE_USER", "USER")
 
@@ -34,7 +35,7 @@ def install_command(folder: Path) -> None:
     A hook that is there already is kept and runs first.
     """
     name, by_hand = install(folder)
-    click.echo(by_hand or f"{name} is installed")
+    echo(by_hand or f"{name} is installed")
 
 
 @hook.command("pre-commit")

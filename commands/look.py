@@ -8,6 +8,7 @@ import click
 from .say import (
     NodeNumber,
     as_json,
+    echo,
     node_argument,
     paint,
     print_json,
@@ -55,7 +56,7 @@ def log_command(folder: Path, count: int | None, as_json: bool) -> None:
     if as_json:
         print_rows(map(rows.facts, nodes))
         return
-    click.echo(rows.HEADER)
+    echo(rows.HEADER)
     for node in nodes:
         paint(node, rows.line(node, view.metric))
     warn(f"node {node} cannot be read: {why}" for node, why in view.tree.broken.items())
@@ -118,10 +119,10 @@ def diff_command(folder: Path, first: int, second: int, as_json: bool) -> None:
     if as_json:
         print_json({"a": rows.facts(pair[0]), "b": rows.facts(pair[1]), "patch": patch})
         return
-    click.echo(rows.HEADER)
+    echo(rows.HEADER)
     for node in pair:
         paint(node, rows.line(node, view.metric))
-    click.echo(f"\n{patch}", nl=False)
+    echo(f"\n{patch}", nl=False)
 
 
 @click.command("best")
@@ -159,7 +160,7 @@ def lineage_command(folder: Path, node: int, as_json: bool) -> None:
     if as_json:
         print_rows(lineage.facts(view, member) for member in path)
         return
-    click.echo(rows.HEADER)
+    echo(rows.HEADER)
     for member in path:
         paint(member, rows.line(member, view.metric))
         print_lines(lineage.beside(view.tree, member))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..agents.audit.push.precommit import check_commit
 from ..gitlab.errors import AiresearchError
+from ..gitlab.record.unicode import escaped
 
 
 def main() -> int:
@@ -13,7 +14,7 @@ def main() -> int:
     try:
         check_commit(Path(), os.environ)
     except AiresearchError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(escaped(f"error: {error}"), file=sys.stderr)
         return 1
     return 0
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ..gitlab.record.unicode import escaped
 from ..gitlab.tree.search_tree import Node
 
 STYLES = {"keep": "green", "fail": "red"}
@@ -33,32 +34,45 @@ class NodeNumber(click.ParamType):
 node_argument = click.argument("node", type=NodeNumber())
 
 
-def print_json(value: Any) -> None:
-    """Print `value` as indented JSON."""
-    click.echo(json.dumps(value, indent=1))
+def echo(text: str = "", color: str | None = None, *, err: bool = False, nl: bool = True) -> None:
+    """Print what anybody may have written: what a terminal would not show is shown escaped.
+
+    In a pipe too, since a terminal may be at its end; JSON has every text whole.
+    """
+    shown = escaped(text)
+    click.echo(click.style(shown, fg=color) if color else shown, err=err, nl=nl)
+
+
+def print_json(value: Any, depth: int | None = 1) -> None:
+    """Print `value` as indented JSON, or on one line without a depth."""
+    click.echo(_json(value, depth))
 
 
 def print_rows(rows: Iterable[Any]) -> None:
     """Print a list as `print_json` does, a row at a time: there may be many."""
     lead = "[\n"
     for row in rows:
-        click.echo(lead + indent(json.dumps(row, indent=1), " "), nl=False)
+        click.echo(lead + indent(_json(row, 1), " "), nl=False)
         lead = ",\n"
     click.echo("[]" if lead == "[\n" else "\n]")
+
+
+def _json(value: Any, depth: int | None) -> str:
+    return json.dumps(value, indent=depth).replace("\x7f", "\\u007f")
 
 
 def print_lines(lines: Iterable[str]) -> None:
     """Print each line as it comes."""
     for line in lines:
-        click.echo(line)
+        echo(line)
 
 
 def paint(node: Node, text: str) -> None:
     """Print a node's line in the colour of its verdict."""
-    click.secho(text, fg=STYLES.get(str(node.verdict)))
+    echo(text, STYLES.get(str(node.verdict)))
 
 
 def warn(notices: Iterable[str]) -> None:
     """Print each sentence once, to stderr."""
     for notice in dict.fromkeys(notices):
-        click.secho(notice, err=True, fg="yellow")
+        echo(notice, "yellow", err=True)

@@ -12,7 +12,7 @@ from ..agents.audit.scope import scope
 from ..gitlab.errors import AiresearchError
 from ..gitlab.reader.repository import Repository
 from ..gitlab.record.text import plural
-from .say import as_json, print_json
+from .say import as_json, echo, print_json
 
 _QUIET_SECONDS = 1.0
 _BETWEEN_SECONDS = 0.1
@@ -44,12 +44,12 @@ def verify_command(folder: Path, range_: str | None, as_json: bool) -> None:
         print_json({"nodes": report.nodes, "objects": report.objects, "falsehoods": falsehoods})
     else:
         for one in found:
-            click.echo(f"{one.commit or '-':<40}  {one.branch}  {one.what}")
+            echo(f"{one.commit or '-':<40}  {one.branch}  {one.what}")
     if found:
         raise AiresearchError(plural(len(found), "falsehood"), "look at one: git show COMMIT")
     if not as_json:
         said = f"{plural(report.nodes, 'node')}, {plural(report.objects, 'object')}"
-        click.echo(f"{said}: everything{' asked for' if range_ else ''} is true")
+        echo(f"{said}: everything{' asked for' if range_ else ''} is true")
 
 
 class _Progress:

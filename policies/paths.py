@@ -6,16 +6,17 @@ one case in which ours is the stricter: git never looks into a folder that a lin
 """
 
 import re
-import unicodedata
 from functools import lru_cache
 
+from ..gitlab.record.unicode import folded, has_unseen, is_short_for
+
 _GIT_OWN = (".git", ".husky", ".pre-commit-config.yaml")
+_GIT_FILES = (".git", ".gitattributes", ".gitignore", ".gitmodules", *_GIT_OWN[1:])
 _RUN_AT_START = ("sitecustomize.py", "usercustomize.py")
 _LONGEST_PATH, _DEEPEST_PATH = 4096, 64
 # Each star is a loop over the path: with many, a path could be made that takes hours to match.
 _MOST_STARS, _MOST_DOUBLE_STARS = 3, 2
 _CLASS = re.compile(r"\[[!^]?(?:[A-Za-z0-9](?:-[A-Za-z0-9])?|[_. ])+\]")
-_UNSEEN = ("Cc", "Cf", "Zl", "Zp")
 _MENDS = {
     "\\": "it ends in a backslash: git ignores such a line",
     "[": "its [ is no set of letters, digits, dots, spaces and _, as [a-z0-9_]: escape it with \\",
@@ -71,7 +72,7 @@ def _in_one_spelling(pattern: str) -> str:
     """`pattern` as pathspec reads it like git. Raises PatternError where there is no such."""
     if pattern.startswith("#"):
         raise PatternError(r"it is a comment in gitignore syntax: write \# for a name with #")
-    if any(unicodedata.category(char) in _UNSEEN for char in pattern):
+    if has_unseen(pattern):
         raise PatternError("it holds a character that cannot be seen")
     sign, rest = ("!", pattern[1:]) if pattern.startswith("!") else ("", pattern)
     tokens = _tokens(_bytewise(rest))
@@ -122,27 +123,29 @@ def _tokens(pattern: str) -> list[str]:
 
 
 def is_under(path: str, folders: tuple[str, ...]) -> bool:
-    """Whether `path` is one of `folders` or below one, whatever the case or the unicode form.
+    """Whether `path` is one of `folders` or below one, however its names are spelled.
 
-    A file system may fold both, and `Private/KEY` must not reach what `private/key` guards.
+    A file system may take several spellings for one: `Private/KEY` must not reach what
+    `private/key` guards, nor `PRIVAT~1.` what `private.d` does.
     """
-    parts = _folded(path).split("/")
-    return any(parts[: len(p)] == p for p in (_folded(f).split("/") for f in folders))
+    names = folded(path).split("/")
+    guarded = [folded(folder).split("/") for folder in folders]
+    return any(len(names) >= len(g) and all(map(_is_spelled, names, g)) for g in guarded)
 
 
 def is_git_own(path: str) -> bool:
     """Whether `path` could configure git or its hooks: `.gitattributes`, `.gitmodules`, and kin."""
-    return any(part.startswith(_GIT_OWN) for part in _folded(path).split("/"))
+    return any(
+        name.startswith(_GIT_OWN) or any(is_short_for(name, own) for own in _GIT_FILES)
+        for name in folded(path).split("/")
+    )
 
 
 def is_run_by_python(path: str) -> bool:
     """Whether every Python that can import it runs `path` at its start."""
-    return _folded(path).split("/")[-1] in _RUN_AT_START
+    name = folded(path).split("/")[-1]
+    return any(_is_spelled(name, run) for run in _RUN_AT_START)
 
 
-def _folded(path: str) -> str:
-    if path.isascii():
-        return path.lower()
-    # HFS+ ignores these code points, so `.g\u200cit` is `.git` there.
-    visible = "".join(c for c in path if unicodedata.category(c) != "Cf")
-    return unicodedata.normalize("NFKC", visible).casefold()
+def _is_spelled(name: str, guarded: str) -> bool:
+    return name == guarded or is_short_for(name, guarded)

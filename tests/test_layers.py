@@ -17,6 +17,7 @@ OWNERS = {
     "pathspec": ("policies/paths.py",),
     "psutil": ("agents/executors/local/process/",),
     "pygit2": ("gitlab/",),
+    "regex": ("gitlab/record/unicode.py",),
     "rich": ("commands/views/progress.py",),
     "yaml": ("policies/task/schema.py",),
 }

@@ -1,11 +1,13 @@
 """From a proposed node to a measured one: know the outcome, or run the trial; and commit it."""
 
 import json
+from dataclasses import replace
 
 from ...gitlab.events import emit
 from ...gitlab.record.facts import Status, Trial, Verdict
 from ...gitlab.record.paths import ENVIRONMENT, RESULT, RUN_LOG
 from ...gitlab.record.records import Measure
+from ...gitlab.record.unicode import undirected
 from ...gitlab.store.refs import node_branch
 from ...gitlab.store.trees import Entry, edit
 from ...gitlab.tree.search_tree import Node
@@ -25,6 +27,7 @@ def measure(now: Snapshot, node: Node, replicate: int) -> Node:
     outcome = known_outcome(now, node, seed)
     if outcome is None:
         outcome = run_trial(now.executor, lab.home, job_of(now, node, trial, seed))
+        outcome = replace(outcome, reason=undirected(outcome.reason))
     environment = lab.blob(now.executor.environment)
     record = _record(now, node, trial, outcome, environment=str(environment.oid))
     files: dict[str, bytes | Entry | None] = {

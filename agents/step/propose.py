@@ -7,8 +7,8 @@ from ...gitlab.desk.desk import Desk
 from ...gitlab.errors import AiresearchError, Denied
 from ...gitlab.record.facts import Diff, Dollars, Operator
 from ...gitlab.record.paths import FAILED, REFUSED, RESULT, TRANSCRIPT
-from ...gitlab.record.records import Propose
-from ...gitlab.record.text import prose
+from ...gitlab.record.records import Propose, quoted
+from ...gitlab.record.unicode import undirected
 from ...gitlab.store.change import Change, Check, PathChange, compare, patch
 from ...gitlab.store.refs import node_branch
 from ...gitlab.store.trees import Oid, edit, read
@@ -100,6 +100,7 @@ def propose(now: Snapshot, new: New) -> Node:
         tree = edit(lab.repo, before, {FAILED: what.encode("utf-8", "replace") + b"\n"})
         check = refusal_policy(policy.agent).check
         return _commit(now, new, proposal, Change((), _NO_DIFF), tree, check)
+    proposal = replace(proposal, body=quoted(proposal.body))
     tree = desk.tree()
     change = compare(lab.repo, before, tree)
     try:
@@ -119,8 +120,8 @@ def _refused(
     """The first parent's files, and the refused change beside them as a patch."""
     lab = now.lab
     before = lab.tree_of(new.expansion.parents[0].tip)
-    reasons = "\n".join(f"Refused: {reason}" for reason in denied.reasons)
-    proposal = replace(proposal, body=f"{prose(proposal.body)}\n\n{reasons}")
+    reasons = undirected("\n".join(f"Refused: {reason}" for reason in denied.reasons))
+    proposal = replace(proposal, body=f"{proposal.body}\n\n{reasons}")
     shown = patch(lab.repo, before, desk.shown_tree(), _PATCH_LIMIT)
     tree = edit(lab.repo, before, {REFUSED: shown or b"(no change that may be shown)\n"})
     check = refusal_policy(_policy(now, new).agent).check
@@ -147,7 +148,7 @@ def _commit(
         tree = edit(lab.repo, tree, {TRANSCRIPT: transcript})
     record = Propose(
         agent=author,
-        subject=proposal.subject,
+        subject=undirected(proposal.subject),
         body=proposal.body,
         node=new.id,
         parent_node=tuple(parent.id for parent in parents),

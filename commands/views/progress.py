@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from ...gitlab.record.unicode import escaped
+
 
 class Show(Protocol):
     """Prints a finished trial's row and renews the live line."""
@@ -30,7 +32,7 @@ def live_line(total: int | None, live: str) -> Iterator[Show]:
         task = bar.add_task("trials", total=total, live=live)
 
         def show(row: str, style: str, live: str) -> None:
-            console.print(row, style=style, markup=False, soft_wrap=True)
+            console.print(escaped(row), style=style, markup=False, soft_wrap=True)
             bar.update(task, advance=1, live=live)
 
         yield show

@@ -34,8 +34,8 @@ def lines(view: LabView, node_id: int) -> Iterator[str]:
     if node.parents:
         yield f"\n{_change(view, node)}".rstrip()
     log = (read(lab.repo, lab.tree_of(node.tip), RUN_LOG) or b"") if node.trials else b""
-    tail = log.decode("utf-8", "replace").splitlines()[-_LOG_LINES:]
-    if tail:
+    tail = log.decode("utf-8", "replace").removesuffix("\n").split("\n")[-_LOG_LINES:]
+    if log:
         yield "\n".join(["", "end of the log:", *(f"  {line}" for line in tail)])
 
 

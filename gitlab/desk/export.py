@@ -13,6 +13,7 @@ import pygit2
 from pygit2.enums import FileMode
 
 from ..hooks.install import hook_text
+from ..record.unicode import folded
 from ..store.trees import EMPTY, Entry, Repository, edit, export_tree, folders_of, walk
 from .desk import Desk
 
@@ -89,7 +90,7 @@ def export_desk(repo: Repository, desk: Desk, folder: Path, agent: str) -> Expor
 
 def is_reserved(path: str) -> bool:
     """Whether `path` lies in our own corner of the folder, however its case is spelled."""
-    return path.partition("/")[0].casefold() == RESERVED
+    return folded(path).split("/")[0] == RESERVED
 
 
 def _configure(own: Repository, agent: str) -> None:

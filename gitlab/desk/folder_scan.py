@@ -1,13 +1,13 @@
 """What changed in an agent's folder, what is gone, and what cannot be taken."""
 
 import os
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 import pygit2
 
 from ..record.text import quote_path
+from ..record.unicode import folded
 from ..store.trees import folders_of, is_sound
 from .export import ExportedTree, is_reserved
 from .safe_open import Unfit, opened, read_plain
@@ -147,7 +147,6 @@ def _collisions(old: Set[str], new: Set[str]) -> Iterator[str]:
     for paths in (old, new):
         for path in sorted(paths):
             for part in (*folders_of(path), path):
-                folded = unicodedata.normalize("NFC", part.casefold())
-                first = spelled.setdefault(folded, part)
+                first = spelled.setdefault(folded(part), part)
                 if paths is new and first != part:
                     yield f"{quote_path(part)} is {quote_path(first)} where case is not told apart"

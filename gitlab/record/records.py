@@ -5,6 +5,7 @@ below a class's `action` are its trailers, in order: `peak_memory` is `Peak-Memo
 line for each item, None is no line. `parse(str(record)) == record` and `str(parse(text)) == text`.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -26,6 +27,7 @@ from .facts import (
     Verdict,
 )
 from .text import one_line, prose
+from .unicode import undirected
 
 _SUBJECT_LIMIT = 72
 _SPELLED = {"usd": "USD"}
@@ -156,6 +158,22 @@ _BY_ACTION: dict[str, type[Record]] = {
     "judge": Judge,
     "promote": Promote,
 }
+
+
+def quoted(body: str) -> str:
+    """The words of somebody else as a body in which no line reads as a trailer of ours.
+
+    Such a line gets a space before it, so that `git log --grep '^Verdict: keep'` finds verdicts.
+    A body that has such lines is a record's all the same: those made before may.
+    """
+    return _trailer_lines().sub(" ", prose(undirected(body)))
+
+
+@cache
+def _trailer_lines() -> re.Pattern[str]:
+    ours = {key for action in Action for _, key, _, _ in _schema(action)}
+    keys = "|".join(sorted({"Action", "Agent", "Refused", *ours}))
+    return re.compile(rf"^(?=(?:{keys})\s*:)", re.MULTILINE | re.IGNORECASE)
 
 
 def parse(message: str) -> Record | None:

@@ -5,13 +5,14 @@ not UTF-8, and a lab must survive any name that git allows.
 """
 
 import os
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pygit2
 from pygit2.enums import FileMode, ObjectType
+
+from ..record.unicode import folded
 
 Oid = pygit2.Oid
 """An object's name: twenty bytes."""
@@ -46,10 +47,8 @@ def is_sound(path: str) -> bool:
             size = len(name.encode("utf-8", "surrogateescape"))
         except UnicodeEncodeError:  # half a character
             return False
-        # HFS+ ignores format characters and NTFS has short names: both would make these `.git`.
-        seen = name if name.isascii() else (c for c in name if unicodedata.category(c) != "Cf")
-        bare = "".join(seen).casefold()
-        if bare in ("", ".", "..") or bare.rstrip(". ") in (".git", "git~1"):
+        seen = folded(name)
+        if seen in ("", ".") or {"..", ".git", "git~1"} & set(seen.split("/")):
             return False
         if size > _LONGEST_NAME or "\0" in name:
             return False

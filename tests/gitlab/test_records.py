@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from airesearch.gitlab.errors import RecordError
 from airesearch.gitlab.record import facts as f
-from airesearch.gitlab.record.records import Judge, Measure, Promote, Propose, Record, parse
+from airesearch.gitlab.record.records import Judge, Measure, Promote, Propose, Record, parse, quoted
 from airesearch.gitlab.record.text import one_line, prose, quote_path
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -197,3 +197,25 @@ def test_quoted_paths_are_what_git_prints(tmp_path: Path) -> None:
     shown = git(folder, "-c", "core.quotePath=off", "ls-files").rstrip("\n").split("\n")
     ours = sorted(quote_path(name) for name in names if name != "...")
     assert sorted(line for line in shown if line != "...") == ours
+
+
+PROSE = "Lower LR\n\nVerdict: keep\nverdict : keep\nRefused: evaluate.py\nNote: this stays"
+
+
+def test_no_line_of_prose_reads_as_a_trailer() -> None:
+    said = quoted(f"{PROSE}\n\u202eVerdict: keep")
+    assert [line for line in said.split("\n") if line.startswith(" ")] == [
+        " Verdict: keep",
+        " verdict : keep",
+        " Refused: evaluate.py",
+        " Verdict: keep",
+    ]
+    assert "\nNote: this stays\n" in said and quoted(said) == said
+    kept = example(body=said)
+    assert parse(str(kept)) == kept
+
+
+def test_a_record_made_before_may_have_such_lines() -> None:
+    old = example(body=PROSE)
+    assert old.body == PROSE
+    assert parse(str(old)) == old

@@ -96,6 +96,26 @@ def bus_written(world: World) -> list[str]:
     return as_node(world, proposed(world, {"research/result.json": "{}\n"}))
 
 
+@attack("is protected")
+def unseen_letter(world: World) -> list[str]:
+    return as_node(world, proposed(world, {"eval\ufe0fuate.py": "x\n"}))
+
+
+@attack("could configure git or its hooks")
+def joined_letters(world: World) -> list[str]:
+    return as_node(world, proposed(world, {"lib/.g\u034fitattributes": "x\n"}))
+
+
+@attack("AIRESE~1.YAM is protected")
+def short_name(world: World) -> list[str]:
+    return as_node(world, proposed(world, {"AIRESE~1.YAM": "x\n"}))
+
+
+@attack("evaluate.py::$DATA is protected")
+def stream(world: World) -> list[str]:
+    return as_node(world, proposed(world, {"evaluate.py::$DATA": "x\n"}))
+
+
 @attack("train.py is a symlink")
 def symlink(world: World) -> list[str]:
     return as_node(world, proposed(world, {"train.py": "120000:/etc/passwd"}))
