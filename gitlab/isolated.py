@@ -8,12 +8,15 @@ configuration names there. So ours start isolated, in a folder that nobody write
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 NOWHERE = "/"
 """The folder they start in."""
 GIT = ("git", "-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false")
 """How a command of git's begins that no one but us asked for."""
+_ALONE = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 _RUN_MODULE = """\
 import runpy, sys
 sys.path.append(sys.argv.pop(1))
@@ -22,16 +25,23 @@ runpy.run_module(sys.argv.pop(1), run_name="__main__")
 
 
 def own_git(
-    *words: str | Path, data: bytes = b"", check: bool = False
+    *words: str | Path,
+    data: bytes = b"",
+    check: bool = False,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git and wait; `words` begin with where: `-C FOLDER` or `--git-dir FOLDER`.
 
-    The user's GIT_ variables are left out, since they point elsewhere. It gets `data` on its stdin,
-    and says what it says in English. Raises CalledProcessError where it is to be checked.
+    It has the repository's configuration and no other: the user's is left out, with the variables
+    that begin with GIT_, since they point elsewhere. `settings` come on top. It gets `data` on its
+    stdin, and says what it says in English. Raises CalledProcessError where it is to be checked.
     """
-    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")} | _ALONE
+    # Whether the owner is trusted was settled when the lab was opened, by the user's own settings.
+    given = {"safe.directory": "*", **settings}
+    options = [word for key, value in given.items() for word in ("-c", f"{key}={value}")]
     return subprocess.run(
-        [*GIT, *words],
+        [*GIT, *options, *words],
         cwd=NOWHERE,
         input=data,
         capture_output=True,

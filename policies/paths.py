@@ -13,6 +13,13 @@ from ..gitlab.record.unicode import folded, has_unseen, is_short_for
 _GIT_OWN = (".git", ".husky", ".pre-commit-config.yaml")
 _GIT_FILES = (".git", ".gitattributes", ".gitignore", ".gitmodules", *_GIT_OWN[1:])
 _RUN_AT_START = ("sitecustomize.py", "usercustomize.py")
+RUN_AS_USER = (
+    *(".bash_login", ".bash_profile", ".bashrc", ".cache/pip", ".cache/uv", ".config/autostart"),
+    *(".config/fish", ".config/git", ".config/pip", ".config/systemd", ".config/uv", ".docker"),
+    *(".gitconfig", ".gnupg", ".local/bin", ".local/lib", ".netrc", ".pip", ".profile"),
+    *(".pydistutils.cfg", ".pythonrc", ".pythonrc.py", ".ssh", ".zprofile", ".zshenv", ".zshrc"),
+)
+"""In a home: what starts, configures or is what its user runs, airesearch and its judge too."""
 _LONGEST_PATH, _DEEPEST_PATH = 4096, 64
 # Each star is a loop over the path: with many, a path could be made that takes hours to match.
 _MOST_STARS, _MOST_DOUBLE_STARS = 3, 2

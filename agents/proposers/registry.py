@@ -86,7 +86,7 @@ def make_command(name: str, member: Member, setting: Setting) -> Command:
             f"{FILE}: team.{name}.command: there is no command {program!r} on this machine",
             "install it, or give the program's full path",
         )
-    return Command(name, command, setting.task, setting.lab.repo, setting.variables)
+    return Command(name, command, member.opens, setting.task, setting.lab.repo, setting.variables)
 
 
 BACKENDS: Mapping[str, Callable[[str, Member, Setting], Proposer | PaidProposer]] = {

@@ -1,6 +1,7 @@
 """The user's checkouts: each follows a branch that moved under it, but only when it is clean."""
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from ..store.file_lock import lock_if_possible
 from ..store.refs import common_folder, remove_ref, swap_ref, tip
 
 _BEHIND = "refs/worktree/airesearch-behind"
+_OF_FILES = re.compile(r"filter\..+|core\.(autocrlf|eol|attributesfile)")
 _PATIENCE = 10.0
 """Seconds to wait for another worker at the checkouts."""
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
@@ -29,18 +31,41 @@ def checkouts(repo: pygit2.Repository, branch: str) -> "Iterator[list[Checkout]]
     Only one worker is at them at a time: of two that each knew them before the other's move, the
     second could not tell where they stand.
     """
-    common, folders = common_folder(repo), []
+    ref = b"refs/heads/" + os.fsencode(branch)
+    folders = [folder for folder, head in _worktrees(repo) if head == ref]
+    lock = lock_if_possible(common_folder(repo) / "airesearch/checkouts", patience=_PATIENCE)
+    with lock if folders else nullcontext():
+        repos = [pygit2.Repository(folder) for folder in folders if folder.exists()]
+        yield [Checkout(found, branch) for found in repos if not found.is_bare]
+
+
+def _worktrees(repo: pygit2.Repository) -> Iterator[tuple[Path, bytes]]:
+    """Where each worktree lies and the ref it has: the main one by its git folder."""
+    common = common_folder(repo)
     linked = common / "worktrees"
     for own in (common, *(sorted(linked.iterdir()) if linked.is_dir() else ())):
         with suppress(OSError):
             head = (own / "HEAD").read_bytes().removeprefix(b"ref:").strip()
-            if head == b"refs/heads/" + os.fsencode(branch):
-                link = own / "gitdir"  # of a linked worktree
-                folders.append(Path(link.read_text().strip()).parent if link.exists() else own)
-    lock = lock_if_possible(common / "airesearch/checkouts", patience=_PATIENCE)
-    with lock if folders else nullcontext():
-        repos = [pygit2.Repository(folder) for folder in folders if folder.exists()]
-        yield [Checkout(found, branch) for found in repos if not found.is_bare]
+            link = own / "gitdir"  # of a linked worktree
+            yield Path(link.read_text().strip()).parent if link.exists() else own, head
+
+
+def files_of(repo: pygit2.Repository) -> list[Path]:
+    """The folders that hold the lab's files on this machine, as far as it knows: all worktrees."""
+    main, *linked = (folder for folder, _ in _worktrees(repo))
+    top = pygit2.Repository(main).workdir
+    own = [Path(found) for found in (top, repo.workdir) if found]
+    return list(dict.fromkeys(folder for folder in (*own, *linked) if folder.is_dir()))
+
+
+def objects_of(repo: pygit2.Repository) -> list[Path]:
+    """The folders that hold its objects: its git folder, what that borrows from, local remotes."""
+    common, top = common_folder(repo), repo.workdir or repo.path
+    borrowed = common / "objects" / "info" / "alternates"
+    lines = os.fsdecode(borrowed.read_bytes()).splitlines() if borrowed.exists() else []
+    urls = [remote.url.removeprefix("file://") for remote in repo.remotes if remote.url]
+    places = [*(common / "objects" / line for line in lines), *(Path(top, url) for url in urls)]
+    return [common, *(place for place in places if place.exists())]
 
 
 def is_changed(repo: pygit2.Repository, path: str) -> bool:
@@ -129,8 +154,11 @@ class Checkout:
         return ""
 
     def _git(self, *words: str) -> subprocess.CompletedProcess[bytes]:
+        # Of the user's own configuration only what says how content stands in files.
+        config = self._repo.config
+        settings = {one.name: config[one.name] for one in config if _OF_FILES.fullmatch(one.name)}
         for pause in (*_PAUSES, None):
-            done = own_git("-C", self._repo.workdir, *words)
+            done = own_git("-C", self._repo.workdir, *words, settings=settings)
             if pause is None or b"index.lock" not in done.stderr:
                 break
             time.sleep(pause)

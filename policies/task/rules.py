@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from ...gitlab.record.facts import METRIC_NAME
-from ..paths import PatternError, is_under, matches
+from ..paths import RUN_AS_USER, PatternError, is_under, matches
 
 _AGENT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 _OURS = ("airesearch", "runner", "judge")
@@ -174,3 +174,26 @@ def agents(key: str, names: Collection[str]) -> Iterator[Problem]:
     for name in names:
         if not _AGENT_NAME.fullmatch(name) or name in _OURS:
             yield Problem(f"{key}.{name}", f"{name!r} cannot be an agent's name", _NAME_MEND)
+
+
+def opens(key: str, given: tuple[str, ...]) -> Iterator[Problem]:
+    """What stands open to an agent is one place of the machine or the home, not all of either.
+
+    Nor anything that the user runs: that would be a way out of the agent's room.
+    """
+    for place, path in enumerate(given):
+        where, name = f"{key}[{place}]", plain(path.removeprefix("~/"))
+        mend = "name a file, a folder or a socket of its own, as ~/.cursor"
+        is_home = path.startswith("~/")
+        if (
+            not (is_home or path.startswith("/"))
+            or ".." in path.split("/")
+            or _CONTROL.search(path)
+        ):
+            yield Problem(where, f"{path!r} begins with neither / nor ~/", mend)
+        elif name in (".", "/", "//"):
+            yield Problem(where, f"{path!r} is all there is", mend)
+        elif is_home and any(
+            is_under(name, (run,)) or is_under(run, (name,)) for run in RUN_AS_USER
+        ):
+            yield Problem(where, f"{path!r} is or holds what you run yourself", mend)

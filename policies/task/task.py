@@ -118,6 +118,8 @@ class Member:
     """For `scripted`: the file of edits to replay."""
     command: str | None = None
     """For `command`: the coding agent to start in a folder of its own."""
+    opens: tuple[str, ...] = ()
+    """For `command`: files, folders and sockets of this machine that it may write to as well."""
 
 
 @dataclass(frozen=True)
@@ -218,6 +220,8 @@ def _problems(task: Task) -> Iterator[rules.Problem]:
     yield from rules.paths("outputs", task.outputs)
     yield from rules.apart("outputs", task.outputs, task.protected_paths)
     yield from rules.agents("team", task.team)
+    for name, member in task.team.items():
+        yield from rules.opens(f"team.{name}.opens", member.opens)
 
 
 def _score_problems(task: Task) -> Iterator[rules.Problem]:

@@ -52,10 +52,10 @@ class Bench:
         self.lab: Lab = open_lab(root)
         task = parse_task((root / "airesearch.yaml").read_bytes())
         variables = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], **variables}
-        command = task.team["coder"].command
-        assert command is not None
+        member = task.team["coder"]
+        assert member.command is not None
         self.desks = self.lab.home / "desks"
-        self.agent = Command("coder", command, task, self.lab.repo, variables)
+        self.agent = Command("coder", member.command, member.opens, task, self.lab.repo, variables)
         tree = self.lab.tree_of(self.lab.trunk_tip)
         self.desk = Desk(
             self.lab,

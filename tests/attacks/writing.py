@@ -73,7 +73,7 @@ PROPOSALS: dict[str, Attack] = {
     "git hooks": denied("is not a path inside the lab", "lib/.git/hooks/pre-commit"),
     "git folder, invisible letter": denied("is not a path inside the lab", ".g\u200cit/config"),
     "git folder, short name": denied("is not a path inside the lab", "GIT~1/config"),
-    "git folder, stream": denied("could configure git", ".git::$INDEX_ALLOCATION/config"),
+    "git folder, stream": denied("is not a path inside the lab", ".git::$INDEX_ALLOCATION/config"),
     "what Python runs at its start": denied("would be run by every", "lib/sitecustomize.py"),
     "the same of a user": denied("would be run by every", "UserCustomize.py"),
     "husky": denied("could configure git", ".husky/pre-commit"),

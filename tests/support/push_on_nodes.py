@@ -29,7 +29,9 @@ def proposed(world: World, files: dict[str, str]) -> str:
     tree = world.tree(f"{N4}~2^{{tree}}", files)
     message = re.sub("Candidate: .*", f"Candidate: {world.without_bus(tree)}",
                      world.message(f"{N4}~2"))  # fmt: skip
-    paths = git(world.lab, "diff", "--name-only", f"{N4}~3", tree).split()
+    paths = git(
+        world.lab, "-c", "core.quotePath=false", "diff", "--name-only", f"{N4}~3", tree
+    ).split()
     listed = "\n".join(f"Diff-Path: {path}" for path in paths)
     message = re.sub("(Diff-Path: .*\n)+", listed + "\n", message)
     return world.forge(f"{N4}~2", f"{N4}~3", tree=tree, message=message)

@@ -4,8 +4,7 @@ It works in a folder with the files it may read, for at most ten times `trial_se
 memory and the output of a trial. Its environment is a trial's, with the user's HOME (a login lies
 there) and every variable whose name ends in `_API_KEY`, `_BASE_URL` or `_MODEL`. Its assignment is
 the file `$AIRESEARCH_BRIEF`; `{brief}` in the command is that file's path. Where bubblewrap works
-and the task does not say `sandbox: none`, the lab's git folder and the unreadable files of its
-checkout are out of its sight; the network, and the rest of the user's files, are not.
+and the task does not say `sandbox: none` it has a room: `room` says what it finds there.
 
 Exit 75 (EX_TEMPFAIL) says that it could not work now and may later, exit 77 (EX_NOPERM) that
 somebody has to do something first, such as log in: neither makes a node.
@@ -14,6 +13,7 @@ somebody has to do something first, such as log in: neither makes a node.
 import json
 import os
 import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,21 +22,25 @@ from typing import Any, ClassVar
 from ....gitlab.desk.collect import Bounds, Collected, collect_changes
 from ....gitlab.desk.desk import Desk
 from ....gitlab.desk.export import RESERVED, ExportedFile, ExportedTree, export_desk
+from ....gitlab.isolated import programs_elsewhere
+from ....gitlab.lab.checkout import files_of, objects_of
 from ....gitlab.record.facts import Operator
 from ....gitlab.record.text import one_line, quote_path
-from ....gitlab.store.refs import common_folder
 from ....gitlab.store.trees import Repository
-from ....policies.paths import is_under, matches
+from ....policies.paths import RUN_AS_USER, is_under, matches
 from ....policies.task.rules import plain
 from ....policies.task.task import MIB, Task
-from ...executors.environment import find_command, trial_environment
+from ...executors.environment import find_command, search_path, trial_environment
 from ...executors.local.process import Limits, run
+from ...executors.local.sandbox import tools_for
 from ..base import Answer, Brief, Proposal, ProposalFailed, ProposerUnavailable
 from .brief import render_brief
-from .sandbox import without
+from .room import Room, held
 
 _TRIALS_OF_TIME = 10
 _KEYS = ("_API_KEY", "_BASE_URL", "_MODEL")
+_NAME_FILES = ("GIT_CONFIG_GLOBAL", "PIP_CONFIG_FILE", "PYTHONSTARTUP", "BASH_ENV", "ENV")
+"""Variables of the user's that name what configures or starts what the user runs."""
 _LONGEST_BODY = 8_000
 
 
@@ -47,6 +51,8 @@ class Command:
     operators: ClassVar = frozenset({Operator.DRAFT, Operator.IMPROVE, Operator.DEBUG})
     agent: str
     command: str
+    opens: tuple[str, ...]
+    """What of the machine it may write besides."""
     task: Task
     repo: Repository
     variables: Mapping[str, str]
@@ -66,10 +72,7 @@ class Command:
         words = [word.replace("{brief}", str(text)) for word in shlex.split(self.command)]
         argv = [find_command(self.command, self.variables) or words[0], *words[1:]]
         if self.task.sandbox != "none":
-            checkout = [Path(self.repo.workdir)] if self.repo.workdir else []
-            unread = ("private", *exported.hidden)
-            unseen = [top.resolve() / path for top in checkout for path in unread]
-            argv = without(argv, folder, [common_folder(self.repo), *unseen], checkout)
+            argv = held(argv, self._room(folder, exported.hidden))
         users = {k: v for k, v in self.variables.items() if k.endswith(_KEYS) or k == "HOME"}
         env = {**trial_environment(self.variables, folder, brief.seed), **users}
         env.update(TMPDIR=str(own / "tmp"), AIRESEARCH_BRIEF=str(text))
@@ -95,6 +98,41 @@ class Command:
             )
         notes = {"exported": {**asdict(exported), "folder": None}, "code": code, "end": end}
         return Answer(json.dumps(notes))
+
+    def _room(self, folder: Path, unread: tuple[str, ...]) -> Room:
+        """What the agent in `folder` finds: `unread` are the lab's files that it may not read."""
+        task, variables = self.task, self.variables
+        home = Path(variables.get("HOME", "/"))
+        files = files_of(self.repo)
+        sealed = None if task.holdout is None else task.holdout.evaluate
+        path = search_path(variables)
+        programs = [
+            found
+            for command in (self.command, task.candidate, task.evaluate, sealed)
+            if command and (found := find_command(command, variables))
+        ]
+        needed = {p for name in programs for p in tools_for(name, path, (home, *files)).read}
+        return Room(
+            folder=folder,
+            own=folder / RESERVED,
+            home=home,
+            open=[home / name.removeprefix("~/") for name in self.opens],
+            closed=[
+                *files,
+                *needed,
+                *map(Path, filter(None, programs_elsewhere(path).split(os.pathsep))),
+                *map(Path, filter(None, [sys.prefix, sys.base_prefix, *sys.path, *task.data])),
+                Path(__file__).parents[3],
+                *(home / name for name in RUN_AS_USER),
+                *(Path(variables[name]) for name in _NAME_FILES if name in variables),
+            ],
+            hidden=[
+                *objects_of(self.repo),
+                *(top / path for top in files for path in ("private", *unread)),
+            ],
+            devices=task.devices,
+            memory=task.budget.trial_memory_mb * MIB,
+        )
 
     def stage(self, answer: Answer, folder: Path, desk: Desk) -> Proposal:
         """Stage what the agent changed in its folder, and say it in its words.
