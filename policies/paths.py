@@ -15,7 +15,7 @@ _GIT_FILES = (".git", ".gitattributes", ".gitignore", ".gitmodules", *_GIT_OWN[1
 _RUN_AT_START = ("sitecustomize.py", "usercustomize.py")
 RUN_AS_USER = (
     *(".bash_login", ".bash_profile", ".bashrc", ".cache/pip", ".cache/uv", ".config/autostart"),
-    *(".config/fish", ".config/git", ".config/pip", ".config/systemd", ".config/uv", ".docker"),
+    *(".config/fish", ".config/git", ".config/pip", ".config/systemd", ".config/uv"),
     *(".gitconfig", ".gnupg", ".local/bin", ".local/lib", ".netrc", ".pip", ".profile"),
     *(".pydistutils.cfg", ".pythonrc", ".pythonrc.py", ".ssh", ".zprofile", ".zshenv", ".zshrc"),
 )

@@ -69,7 +69,7 @@ def plain(default: Any) -> Any:
     """A default as YAML would give it."""
     if isinstance(default, dict):
         members = {name: asdict(member) for name, member in default.items()}
-        return {n: {k: v for k, v in m.items() if v is not None} for n, m in members.items()}
+        return {n: {k: v for k, v in m.items() if v} for n, m in members.items()}
     return list(default) if isinstance(default, tuple) else default
 
 

@@ -7,10 +7,10 @@ its folder and its own in the user's home. What else it writes in the home or in
 
 import os
 import shutil
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from ...executors.local.sandbox.bubblewrap import fault
@@ -35,6 +35,7 @@ _SMALL = str(1 << 20)
 _LEVELS = ("", ".cache", ".config", ".local", ".local/share", ".local/state")
 """The folders of a home in which anybody makes new ones."""
 _MOST_ENTRIES = 500
+_DEEPEST_SOCKET, _MOST_LOOKED_AT = 3, 10_000
 _SHARED = (Path("/tmp"), Path("/var/tmp"))
 _SERVICES = (Path("/run"), Path("/var/run"))
 
@@ -73,7 +74,9 @@ def held(argv: Sequence[str], room: Room) -> list[str]:
     services = [path for path in _SERVICES if path.is_dir() and not path.is_symlink()]
     shared = [path for path in _SHARED if path.is_dir() and not path.is_symlink()]
     words: list[str] = [bwrap, *_APART, "--die-with-parent", "--ro-bind", "/", "/"]
-    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(room.memory), "--tmpfs", "/dev/shm"]
+    # The kernel's settings are root's, and root keeps them without any capability.
+    words += ["--proc", "/proc", "--ro-bind-try", "/proc/sys", "/proc/sys"]
+    words += ["--dev", "/dev", "--size", str(room.memory), "--tmpfs", "/dev/shm"]
     words += [word for path in room.devices for word in ("--dev-bind-try", path, path)]
     words += ["--remount-ro", "/dev"]
     for path in services:
@@ -83,12 +86,13 @@ def held(argv: Sequence[str], room: Room) -> list[str]:
     for path in shared:
         words += ["--bind", str(temp), str(path)]
     words += _home(room.home.resolve(), room.own / "home")
-    for path in _sockets():
-        if not _is_below(path, (*services, *shared, Path("/dev"))):
-            words += _mask(path)
     words += _bound("--bind", opened)
     words += _pinned([*closed, *hidden], opened)
     words += _bound("--ro-bind", closed)
+    laid, gone = (room.home.resolve(), *opened, *closed), (*services, *shared, Path("/dev"))
+    for path in _sockets(room.home):
+        if path not in opened and (_is_below(path, laid) or not _is_below(path, gone)):
+            words += _mask(path)
     for path in hidden:
         words += _mask(path)
     words += ["--bind", str(room.folder), str(room.folder), "--chdir", str(room.folder)]
@@ -150,7 +154,7 @@ def _home(home: Path, own: Path) -> Iterator[str]:
     levels = [home / level for level in _LEVELS]
     levels = [level for level in levels if level.is_dir() and level.resolve() == level]
     for level in levels:
-        entries = sorted(os.scandir(level), key=lambda entry: entry.name)
+        entries = _entries(level)
         if len(entries) > _MOST_ENTRIES:  # each costs a mount
             yield from ("--ro-bind", str(level), str(level))
             continue
@@ -163,18 +167,29 @@ def _home(home: Path, own: Path) -> Iterator[str]:
                 yield from ("--ro-bind", entry.path, entry.path)
 
 
-def _sockets() -> list[Path]:
+def _sockets(home: Path) -> list[Path]:
     """The sockets that somebody on this machine listens on: who answers there is not in the room.
 
     Of those with a name in the file system; others cannot be hidden without a network of its own.
+    What was renamed since, as ssh does, the kernel does not tell: the home's hidden folders do.
     """
-    found = set()
+    names = []
     with suppress(OSError):
-        for line in Path("/proc/net/unix").read_text(errors="surrogateescape").splitlines()[1:]:
-            name = line.split(maxsplit=7)[7:]
-            if name and name[0].startswith("/"):
-                with suppress(OSError):
-                    path = Path(name[0]).resolve()
-                    if stat.S_ISSOCK(os.lstat(path).st_mode):
-                        found.add(path)
-    return sorted(found)
+        lines = Path("/proc/net/unix").read_text(errors="surrogateescape").splitlines()[1:]
+        names = [Path(name) for line in lines for name in line.split(maxsplit=7)[7:]]
+    folders = [home]
+    for depth in range(_DEEPEST_SOCKET):
+        entries = list(islice(chain.from_iterable(map(_entries, folders)), _MOST_LOOKED_AT))
+        odd = (e for e in entries if not (e.is_dir() or e.is_file() or e.is_symlink()))
+        names += [Path(entry) for entry in odd]
+        folders = [Path(e) for e in entries if e.is_dir(follow_symlinks=False)
+                   and (depth or e.name.startswith("."))]  # fmt: skip
+    return sorted({path.resolve() for path in names if path.is_absolute() and path.is_socket()})
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as listed:
+            return sorted(listed, key=lambda entry: entry.name)
+    except OSError:  # not ours to read
+        return []

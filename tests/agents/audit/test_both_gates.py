@@ -15,6 +15,7 @@ from airesearch.agents.audit.push.rights import Rights
 from airesearch.gitlab.hooks.push_view import Update
 from airesearch.gitlab.lab.lab import open_lab
 from airesearch.gitlab.record.text import one_line
+from airesearch.gitlab.record.unicode import escaped
 from forging import Forger, audited
 from labs_to_verify import healthy
 from pushes import World, new_world
@@ -146,6 +147,7 @@ def test_a_dishonest_push_is_refused_and_would_be_found(
     old = git(world.shared, "rev-list", "--all").split()
     named = [(one.commit, one.what) for one in audited(copy).violations if one.commit not in old]
     assert any(attack.reason in what for _, what in named)
+    named = [(commit, escaped(what)) for commit, what in named]  # as a terminal is told
     said = [line.removeprefix("remote:").strip() for line in done.stderr.splitlines()]
     compare(named, [line.partition(" ")[2] for line in said if line.startswith("refs/")])
 
