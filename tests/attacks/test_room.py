@@ -30,7 +30,7 @@ def write(*parts):
     path = pathlib.Path(*parts)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
-        file.write("PLAN" + "TED\\n")
+        file.write(f"PLANTED by <{{NAME}}>\\n")
     return "written"
 def ask(*parts):
     with socket.socket(socket.AF_UNIX) as line:
@@ -56,11 +56,11 @@ def apart(*calls):
     os.wait()
     return os.read(ours, 9999).decode()
 said = dict()
-for name, code in json.loads({codes!r}).items():
+for NAME, code in json.loads({codes!r}).items():
     try:
-        said[name] = str(eval(code))
+        said[NAME] = str(eval(code))
     except Exception as error:
-        said[name] = f"stopped: {{type(error).__name__}}: {{error}}"
+        said[NAME] = f"stopped: {{type(error).__name__}}: {{error}}"
 os.makedirs("lib", exist_ok=True)
 with open("lib/report", "w") as file:
     json.dump(said, file)
@@ -104,7 +104,7 @@ WRITES = {
     "what every Python runs": (
         '[write(p, "sitecustomize.py") for p in glob.glob(f"{VENV}/lib/*/site-packages")]'
     ),
-    "the Python itself": 'os.replace("/bin/true", f"{VENV}/bin/python")',
+    "the Python itself": 'write(VENV, "x") and os.replace(f"{VENV}/x", f"{VENV}/bin/python")',
     "another Python beside it": 'write(VENV, "bin/python3.99")',
     "the environment's settings": 'write(VENV, "pyvenv.cfg")',
     "packages of the user": 'write(HOME, ".local/lib/python3.11/site-packages/usercustomize.py")',
@@ -127,8 +127,8 @@ WRITES = {
     "a cache that others install from": 'write(HOME, ".cache/uv/archive/numpy.py")',
     "a new cache": 'write(HOME, ".cache/pip/wheels/x.whl")',
     "another project": 'write(HOME, "project/train.py")',
-    "airesearch": 'write(PACKAGE, "boundary.py")',
-    "a module beside it": 'write(PACKAGE, "json.py")',
+    "airesearch": 'write(PACKAGE, "gitlab/airesearch_planted.py")',
+    "a module beside it": 'write(PACKAGE, "airesearch_planted.py")',
     "the data": 'write(DATA, "digits.csv")',
     "the checkout": 'write(LAB, "evaluate.py")',
     "another worktree": 'write(SECOND, "evaluate.py")',
@@ -159,7 +159,19 @@ WRITES = {
     ),
     "the kernel's settings": 'open("/proc/sys/kernel/core_pattern", "r+").close()',
 }
-"""Some succeed in there; nothing of them may be left outside."""
+"""Some succeed in there; nothing of them may be left outside.
+
+Of the machine's own files none is changed or moved: where the room does not hold, this says so and
+does no harm.
+"""
+PLANTED = [
+    Path("/tmp/airesearch-works"),
+    *(Path(place, "airesearch-planted") for place in
+      ("/tmp", "/var/tmp", "/dev/shm", "/etc", "/usr/local/bin")),
+    *(Path(package.__file__).parent.joinpath(place, "airesearch_planted.py") for place in
+      ("", "gitlab")),
+]  # fmt: skip
+"""What would be left of those outside the lab and its home."""
 WORKS = {
     "its login": 'write(HOME, ".claude/new-login")',
     "its login, replaced": 'os.replace(HOME + "/.claude/new-login", HOME + "/.claude/login")',
@@ -291,12 +303,15 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         undo.callback(libc.shmctl, segment, 0, None)
         (home / ".docker" / "link.sock").symlink_to("run/docker.sock")
         assert airesearch(lab, "init", env=env).code == 0
-        watched = (home, second, data, Path(package.__file__).parent / "gitlab", lab)
+        watched = (home, second, data, lab)
         before = held(*watched)
         done = airesearch(lab, "step", "--json", env=env)
         assert done.code == 0, done.err
         said = json.loads(git(lab, "show", "node/000001:lib/report"))
-        yield Scene(home, lab, said, before, held(*watched), done.json())
+        after = held(*watched) | {str(path): path.read_bytes() for path in PLANTED if path.exists()}
+        for path in PLANTED:
+            path.unlink(missing_ok=True)
+        yield Scene(home, lab, said, before, after, done.json())
 
 
 @pytest.mark.parametrize("name", READS)
@@ -308,12 +323,8 @@ def test_it_reads_nothing_that_is_hidden(scene: Scene, name: str, stopped: Repor
 @pytest.mark.parametrize("name", WRITES)
 def test_what_it_writes_is_not_left(scene: Scene, name: str, stopped: Report) -> None:
     """All that the agent planted, by whatever way, carries a mark; none of it is outside."""
-    own = {str(scene.home / path) for path in (".claude/login", ".claude.json", "tool/state")}
-    planted = [path for path, data in scene.after.items() if b"PLANTED" in data and path not in own]
-    assert planted == []
-    assert not list(Path("/tmp").glob("airesearch-planted")), name
-    for folder in ("/var/tmp", "/dev/shm", "/etc", "/usr/local/bin"):
-        assert not (Path(folder) / "airesearch-planted").exists()
+    mark = f"PLANTED by <{name}>".encode()
+    assert [path for path, data in scene.after.items() if mark in data] == []
     if "kernel" in name:
         assert scene.said[name].startswith("stopped"), scene.said[name]
     stopped("T2", "room", 0.0)
@@ -336,8 +347,8 @@ def test_nothing_outside_is_changed_or_new(scene: Scene) -> None:
         ("its sessions", "written"),
         ("what stands open", "written"),
         ("a service that stands open", "SEALED service"),
-        ("the home", "PLANTED\n"),
-        ("/tmp works", "PLANTED\n"),
+        ("the home", "PLANTED by <the home>\n"),
+        ("/tmp works", "PLANTED by </tmp works>\n"),
         ("git", "mine\n"),
         ("the user's files", "# mine\n"),
         ("names of hosts", "127.0.0.1"),
@@ -355,7 +366,6 @@ def test_its_own_state_is_kept_and_the_rest_of_its_home_is_not(scene: Scene) -> 
         assert "PLANTED" in (scene.home / path).read_text()
     for path in (".new", ".cache/any", ".config/git", ".local/bin", ".zshenv", "x", "y"):
         assert not (scene.home / path).exists()
-    assert not Path("/tmp/airesearch-works").exists()
 
 
 def test_what_it_leaves_running_is_ended_whoever_its_parent_is(scene: Scene) -> None:
