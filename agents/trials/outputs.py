@@ -13,6 +13,8 @@ from ...gitlab.desk.safe_open import Unfit, opened, opened_root, require_plain
 MOST_FILES = 10_000
 DEEPEST = 32
 """Folders an output may lie deep in."""
+LONGEST = 1024
+"""Bytes of an output's path: with the folder above it, the evaluator must be able to open it."""
 _CHUNK = 1 << 20
 # Not blocking: opening a FIFO would wait for a writer that never comes.
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -45,8 +47,9 @@ def pass_outputs(outputs: tuple[str, ...], source: Path, target: Path, limit: in
         except OSError:
             raise BadOutput("the candidate's folder is gone, or is no folder any more") from None
         into = held.enter_context(opened_root(target))
-        for output in outputs:
-            _pass(output.split("/"), "", root, into, left)
+        for output in dict.fromkeys(outputs):
+            if not any(output.startswith(f"{other}/") for other in outputs):
+                _pass(output.split("/"), "", root, into, left)
 
 
 def read_regular(file: Path, limit: int) -> bytes:
@@ -66,17 +69,33 @@ def _pass(parts: list[str], above: str, source: int, target: int, left: _Allowan
         if not rest:
             _count(path, left)
         if not is_folder:
-            with os.fdopen(os.open(name, _CREATE, 0o666, dir_fd=target), "wb") as file:
+            try:
+                copy = os.open(name, _CREATE, 0o666, dir_fd=target)
+            except FileExistsError:  # as on a file system that does not tell case apart
+                raise BadOutput(f"{path} is the name of two files for the evaluator") from None
+            with os.fdopen(copy, "wb") as file:
                 for chunk in _chunks(path, handle, left):
                     file.write(chunk)
             return
         # By handles all the way: the whole path may be longer than the system takes.
         with suppress(FileExistsError):
             os.mkdir(name, dir_fd=target)
-        with opened(target, name) as into:
+        with _folder_for(path, name, target) as into:
             inner = [rest] if rest else [[one] for one in sorted(_names(path, handle, left))]
             for below in inner:
                 _pass(below, f"{path}/", handle, into, left)
+
+
+@contextmanager
+def _folder_for(path: str, name: str, target: int) -> Iterator[int]:
+    with ExitStack() as held:
+        try:
+            into = held.enter_context(opened(target, name))
+        except NotADirectoryError:
+            raise BadOutput(
+                f"{path} is no folder for the evaluator, which has a file there"
+            ) from None
+        yield into
 
 
 @contextmanager
@@ -101,6 +120,8 @@ def _opened(name: str, path: str, folder: int | None) -> Iterator[int]:
 def _count(path: str, left: _Allowance) -> None:
     if path.count("/") >= DEEPEST:
         raise BadOutput(f"an output lies more than {DEEPEST} folders deep")
+    if len(os.fsencode(path)) > LONGEST:
+        raise BadOutput(f"an output's path has more than {LONGEST:,} bytes")
     if not path.isprintable():
         raise BadOutput(f"the name {path!r} holds a character that cannot be printed")
     left.files -= 1

@@ -383,6 +383,30 @@ def test_a_killed_worker_leaves_no_agent_running(tmp_path: Path) -> None:
     assert not list(desks.iterdir())
 
 
+def test_a_killed_worker_s_agent_is_ended_by_the_next_command(tmp_path: Path) -> None:
+    """Without a sandbox too, and what it has detached, in another folder, as well."""
+    nap = f"79.{os.getpid()}"
+    leave = f"subprocess.Popen(['sleep', '{nap}'], start_new_session=True, cwd='/')\n"
+    root = lab(tmp_path, f"import subprocess, time\n{leave}open('up', 'w').close()\ntime.sleep(60)\n",
+               sandbox="none")  # fmt: skip
+    assert airesearch(root, "init").code == 0
+
+    def left() -> list[psutil.Process]:
+        return [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", nap]]
+
+    with subprocess.Popen([sys.executable, "-m", "airesearch", "step"], cwd=root) as worker:
+        until = time.monotonic() + 30
+        while not list((root / ".git/airesearch/desks").glob("*/up")) and time.monotonic() < until:
+            time.sleep(0.02)
+        worker.kill()
+    assert left()
+    (root / "agent.py").write_text(LOWER)
+    git(root, "commit", "-qam", "a better agent")
+    assert airesearch(root, "step").code == 0
+    assert airesearch(root, "step").code == 0
+    assert not left()
+
+
 @pytest.mark.skipif(shutil.which("sh") is None, reason="no shell")
 def test_any_program_will_do(tmp_path: Path) -> None:
     script = "sed -i s/0.5/0.3/ train.py && git commit -qam 'By sed' --no-verify"

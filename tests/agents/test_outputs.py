@@ -147,29 +147,62 @@ def test_all_outputs_share_one_limit(made: Path) -> None:
         passed(made, "one", "two")
 
 
-def test_a_path_longer_than_the_system_takes_passes_by_handles(made: Path) -> None:
-    def down(start: Path, make: bool) -> int:
-        handle = os.open(start, os.O_DIRECTORY)
-        for name in ("out", *["d" * 144] * 28):
-            if make:
-                os.mkdir(name, dir_fd=handle)
-            below = os.open(name, os.O_DIRECTORY, dir_fd=handle)
-            os.close(handle)
-            handle = below
-        return handle
-
+def test_a_path_longer_than_the_evaluator_could_open_is_refused(made: Path) -> None:
+    """By handles, since nobody could be told of it by its path."""
     target = made.parent / "target"
     target.mkdir()
     try:
-        handle = down(made, make=True)
+        handle = os.open(made, os.O_DIRECTORY)
+        for name in ("out", *["d" * 144] * 28):
+            os.mkdir(name, dir_fd=handle)
+            below = os.open(name, os.O_DIRECTORY, dir_fd=handle)
+            os.close(handle)
+            handle = below
         os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=handle))
         os.close(handle)
-        pass_outputs(("out",), made, target, LIMIT)
-        handle = down(target, make=False)
-        assert os.listdir(handle) == ["file"]
-        os.close(handle)
+        with pytest.raises(BadOutput, match="an output's path has more than 1,024 bytes"):
+            pass_outputs(("out",), made, target, LIMIT)
     finally:
         subprocess.run(["rm", "-rf", made, target], check=True)
+
+
+def test_an_output_in_another_passes_once(made: Path) -> None:
+    (made / "a").mkdir()
+    (made / "a" / "one").write_text("1")
+    assert passed(made, "a/one", "a") == {"a/one": b"1"}
+
+
+def test_a_name_that_is_taken_in_the_evaluators_folder(made: Path) -> None:
+    (made.parent / "other").mkdir()
+    (made.parent / "other" / "real").write_text(SECRET)
+    with pytest.raises(BadOutput, match="real is the name of two files"):
+        pass_outputs(("real",), made, made.parent / "other", LIMIT)
+    (made / "d").mkdir()
+    (made.parent / "other" / "d").symlink_to(made.parent)
+    with pytest.raises(BadOutput, match="d is no folder for the evaluator"):
+        pass_outputs(("d",), made, made.parent / "other", LIMIT)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user here")
+@pytest.mark.parametrize("closed", ["a", "a/file", "."])
+def test_what_may_not_be_read_is_refused(made: Path, closed: str) -> None:
+    (made / "a").mkdir()
+    (made / "a" / "file").write_text("x")
+    (made.parent / "target").mkdir(mode=0o777)
+    for folder in (made.parent, *made.parent.parents):
+        if folder.is_relative_to("/tmp/pytest-of-root"):
+            folder.chmod(0o755)
+    (made.parent / "target").chmod(0o777)
+    (made / closed).chmod(0)
+    child = os.fork()
+    if child == 0:
+        os.seteuid(65534)
+        try:
+            pass_outputs(("a",), made, made.parent / "target", LIMIT)
+        except BadOutput as bad:
+            os._exit(0 if "cannot be read" in str(bad) or "is gone" in str(bad) else 2)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_metrics_file_is_read_as_warily(made: Path) -> None:

@@ -71,10 +71,11 @@ def remove(folder: Path) -> None:
 
 
 def _kill_all_in(folder: Path) -> None:
-    """Kill the processes that run in `folder`, or were given it as their home."""
+    """Kill the processes that run in `folder`, or were given it for their files."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            places = filter(None, (process.cwd(), process.environ().get("HOME", "")))
+            given = process.environ()
+            places = filter(None, (process.cwd(), given.get("HOME"), given.get("TMPDIR")))
             if any(Path(place).is_relative_to(folder) for place in places):
                 process.send_signal(signal.SIGKILL)
                 process.wait(5)
