@@ -50,7 +50,7 @@ def examine(lab: Lab | None, variables: Mapping[str, str]) -> list[Finding]:
             of_lab = [Finding("task", "mend", error.what, error.mend)]
         if task is not None:
             machine.append(_python(lab, tree, task, variables))
-            of_lab += _evaluator(lab, tree, task)
+            of_lab += [*_evaluator(lab, tree, task), *_agents(task)]
     return [*machine, _gpu(task), _sandbox(task), *of_lab]
 
 
@@ -97,6 +97,18 @@ def _sandbox(task: Task | None) -> Finding:
         return Finding("sandbox", "warn", says, mend)
     system = "" if platform.system() == "Linux" else "; there is a sandbox on Linux only"
     return Finding("sandbox", "mend", f"none: trials run as you; {fault}{system}", mend)
+
+
+def _agents(task: Task) -> Iterator[Finding]:
+    """The programs that propose: whether they have a room, and what stands open to them in it."""
+    no_room = task.sandbox == "none" or bubblewrap.fault()
+    for name, member in task.team.items():
+        if member.backend == "command" and no_room:
+            says = f"{name} runs as you: it reads private/, and may write whatever you may"
+            yield Finding("agent", "warn", says, bubblewrap.mend() if bubblewrap.fault() else "")
+        elif member.opens:
+            says = f"{name} may write {', '.join(member.opens)}, and use sockets there"
+            yield Finding("agent", "warn", says)
 
 
 def _evaluator(lab: Lab, tree: Oid, task: Task) -> Iterator[Finding]:

@@ -387,8 +387,8 @@ def test_a_killed_worker_s_agent_is_ended_by_the_next_command(tmp_path: Path) ->
     """Without a sandbox too, and what it has detached, in another folder, as well."""
     nap = f"79.{os.getpid()}"
     leave = f"subprocess.Popen(['sleep', '{nap}'], start_new_session=True, cwd='/')\n"
-    root = lab(tmp_path, f"import subprocess, time\n{leave}open('up', 'w').close()\ntime.sleep(60)\n",
-               sandbox="none")  # fmt: skip
+    agent = f"import subprocess, time\n{leave}open('up', 'w').close()\ntime.sleep(60)\n"
+    root = lab(tmp_path, agent, sandbox="none")
     assert airesearch(root, "init").code == 0
 
     def left() -> list[psutil.Process]:

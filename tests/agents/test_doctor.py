@@ -83,6 +83,16 @@ def test_what_must_be_mended_is_exit_1_with_the_command(tmp_path: Path) -> None:
     assert "install it" in said.out
 
 
+def test_what_an_agent_may_do_is_said(tmp_path: Path) -> None:
+    coder = {"backend": "command", "command": "python train.py", "opens": ["~/.coder"]}
+    for sandbox, words in (("auto", "coder may write ~/.coder"), ("none", "coder runs as you")):
+        files = toy_files([], team={"coder": coder}, sandbox=sandbox)
+        lab = repository(tmp_path / sandbox, files)
+        (said,) = (f for f in airesearch(lab, "doctor", "--json").json() if f["subject"] == "agent")
+        assert said["state"] == "warn"
+        assert words in said["says"] or (fault() and "runs as you" in said["says"])
+
+
 def test_a_missing_sandbox_is_said_with_its_mend(tmp_path: Path) -> None:
     bin_ = tmp_path / "bin"
     bin_.mkdir()
