@@ -1,6 +1,7 @@
 """Where errors end: each becomes one exit code and a message that says what to type."""
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -35,8 +36,9 @@ def guarded(command: click.Command) -> int:
         # What `Context.exit` was given; a command's own answer is None.
         return answer if isinstance(answer, int) else DONE
     except click.ClickException as wrong:
-        wrong.message = escaped(wrong.message)
-        wrong.show()
+        shown = io.StringIO()
+        wrong.show(shown)
+        click.echo(escaped(shown.getvalue()), err=True, nl=False)
         return USAGE
     except (KeyboardInterrupt, click.Abort):
         _ignore_signals()

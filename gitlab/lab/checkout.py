@@ -156,7 +156,8 @@ class Checkout:
     def _git(self, *words: str) -> subprocess.CompletedProcess[bytes]:
         # Of the user's own configuration only what says how content stands in files.
         config = self._repo.config
-        settings = {one.name: config[one.name] for one in config if _OF_FILES.fullmatch(one.name)}
+        names = [one.name for one in config if _OF_FILES.fullmatch(one.name)]
+        settings = {name: value for name in names if (value := config[name]) is not None}
         for pause in (*_PAUSES, None):
             done = own_git("-C", self._repo.workdir, *words, settings=settings)
             if pause is None or b"index.lock" not in done.stderr:

@@ -7,6 +7,10 @@ drawn as nothing (a variation selector, a Hangul filler) is in several.
 import re
 import unicodedata
 from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import regex
 
 _ASCII_UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _IGNORED = r"\p{Default_Ignorable_Code_Point}\p{Bidi_Control}\p{Cf}"
@@ -17,11 +21,10 @@ _SHORT = re.compile(r"([^~.]{1,6})~[0-9]+(?:\.[^.]*)?")
 
 
 @cache
-def _table(pattern: str) -> "re.Pattern[str]":
+def _table(pattern: str) -> "regex.Pattern[str]":
     import regex  # 15 ms that plain ASCII need not pay
 
-    compiled: re.Pattern[str] = regex.compile(pattern, regex.VERSION1)
-    return compiled
+    return regex.compile(pattern, regex.VERSION1)
 
 
 def escaped(text: str) -> str:
@@ -30,8 +33,9 @@ def escaped(text: str) -> str:
     Those are control characters but for tabs and ends of lines, what changes the direction of
     writing, what is drawn as nothing, and other ends of lines than LF.
     """
-    unseen = _ASCII_UNSEEN if text.isascii() else _table(_UNSEEN)
-    return unseen.sub(lambda found: ascii(found[0])[1:-1], text)
+    if text.isascii():
+        return _ASCII_UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+    return _table(_UNSEEN).sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def undirected(text: str) -> str:
@@ -69,7 +73,7 @@ def is_short_for(name: str, long: str) -> bool:
 
     Only the first letters tell; which number or which four digits of a hash follow cannot be known.
     """
-    short = _SHORT.fullmatch(name)
+    short = _SHORT.fullmatch(name) if "~" in name else None
     if short is None:
         return False
     letters = re.sub(r"[. ]", "", long.rpartition(".")[0].lstrip(".") or long.lstrip("."))

@@ -22,6 +22,11 @@ def task(**changes: Any) -> str:
     return yaml.safe_dump({k: v for k, v in merged.items() if v is not None}, sort_keys=False)
 
 
+def opens(path: str) -> str:
+    """A task that opens a place to its agent."""
+    return task(team={"a": {"backend": "command", "command": "x", "opens": [path]}})
+
+
 def objective(**changes: Any) -> str:
     return task(objective={"metric": "val_error", "goal": "minimize", **changes})
 
@@ -184,6 +189,17 @@ WRONG: dict[str, tuple[str, tuple[str, ...]]] = {
     "an escape of no character": (GOOD.replace("toy", '"\\UFFFFFFFF"'), ("not YAML",)),
     "a pattern of nothing": (task(editable=["a", "!"]), ("editable", "'!'", "gitignore")),
     "an empty evaluator": (task(evaluate=""), ("evaluate is empty",)),
+    "all of a home open": (opens("~/"), ("all there is", "of its own")),
+    "all of the machine open": (opens("/"), ("all there is",)),
+    "all of it, spelled at length": (opens("/./"), ("all there is",)),
+    "what is open beside the lab": (opens("cache"), ("neither / nor ~/",)),
+    "what is open in another's home": (opens("~root/x"), ("neither / nor ~/",)),
+    "open by dots": (opens("~/a/../.ssh"), ("neither / nor ~/",)),
+    "programs of the user open": (opens("~/.local/bin"), ("what you run yourself",)),
+    "what holds them open": (opens("~/.local"), ("what you run yourself",)),
+    "git's settings open": (opens("~/.CONFIG/git/config"), ("what you run yourself",)),
+    "the shell's start open": (opens("~/.bashrc/"), ("what you run yourself",)),
+    "keys open": (opens("~/.ssh/keys"), ("what you run yourself",)),
     "no agents": (task(team={}), ("team is empty", "tuner")),
     "an agent in capitals": (task(team={"Bob": {"backend": "scripted"}}), ("'Bob'", "lower-case")),
     "an agent with a space": (task(team={"a b": {"backend": "scripted"}}), ("'a b'", "letters")),
