@@ -19,7 +19,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print stable JSO
 _LONGEST_ID = 100
 
 
-class NodeNumber(click.ParamType):
+class NodeNumber(click.IntRange):
     """A node by its number, or as git names its branch: `12`, `node/000012`, `origin/node/…`."""
 
     name = "node"

@@ -48,13 +48,11 @@ def _verdict_faults(
             yield "it has no Noise, and where single trials are not trusted a verdict rests on it"
             return
         tellings = [None] if rival is None else context.trials_known(rival, commit.time)
-        faults: list[str] = []
-        for against in tellings:
-            wrong = list(_ruling_faults(said, trials, against, rules))
-            if not wrong:
-                return
-            faults = faults or wrong
-        yield from faults
+        # What is false whatever the judge knew; the likeliest telling says it best.
+        faults = [_ruling_faults(said, trials, against, rules) for against in tellings]
+        told = list(faults[0])
+        if told and all(any(other) for other in faults[1:]):
+            yield from told
 
 
 def _incumbent_fault(

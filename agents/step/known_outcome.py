@@ -77,7 +77,9 @@ def _invalid(now: Snapshot, node: Node) -> Outcome | None:
 
 def _is_ours(program: str | None) -> bool:
     ours = shutil.which(sys.executable)
-    return bool(program and ours) and Path(program).resolve() == Path(ours).resolve()
+    if program is None or ours is None:
+        return False
+    return Path(program).resolve() == Path(ours).resolve()
 
 
 def _syntax_fault(source: bytes, path: str) -> str:
