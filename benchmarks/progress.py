@@ -4,13 +4,12 @@ Landscapes of eight numbers with a known truth: a trial measures it with noise t
 proportion to the level, constant, or heavy-tailed. Ours is the shipped sampler with the shipped
 judge, and hands over what was promoted; the others hand over their best single trial. All start
 from the same values, and every trial counts. Reported is the true value of what was handed over,
-so luck does not show. Needs optuna; CMA-ES needs `pip install cmaes`, and is left out without.
+so luck does not show. Needs the extra `bench`: `pip install -e '.[bench]'`.
 
     python benchmarks/progress.py [--quick] [--json FILE]
 """
 
 import argparse
-import importlib.util
 import json
 import math
 import random
@@ -146,12 +145,12 @@ def greedy(land: Landscape, budget: int) -> Handed:
     return _best_single(land, [(node.values[1], node.point) for node in nodes])
 
 
-def _optuna(sampler: Callable[[int, Point], Any], land: Landscape, budget: int) -> Handed:
+def _optuna(sampler: Callable[[int], Any], land: Landscape, budget: int) -> Handed:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     space = {name: optuna.distributions.FloatDistribution(0, 1) for name in NAMES}
-    study = optuna.create_study(sampler=sampler(land.seed, land.start))
+    study = optuna.create_study(sampler=sampler(land.seed))
     study.enqueue_trial(land.start)
     seen = []
     for _ in range(budget):
@@ -162,19 +161,19 @@ def _optuna(sampler: Callable[[int, Point], Any], land: Landscape, budget: int) 
     return _best_single(land, seen)
 
 
-def _tpe(seed: int, start: Point) -> Any:
+def _tpe(seed: int) -> Any:
     import optuna
 
     return optuna.samplers.TPESampler(multivariate=True, seed=seed)
 
 
-def _cma(seed: int, start: Point) -> Any:
+def _cma(seed: int) -> Any:
     import optuna
 
-    return optuna.samplers.CmaEsSampler(x0=start, sigma0=0.2, seed=seed)
+    return optuna.samplers.CmaEsSampler(seed=seed)
 
 
-def _uniform(seed: int, start: Point) -> Any:
+def _uniform(seed: int) -> Any:
     import optuna
 
     return optuna.samplers.RandomSampler(seed=seed)
@@ -189,10 +188,9 @@ METHODS: dict[str, Callable[[Landscape, int], Handed]] = {
     "airesearch": ours,
     "optuna TPE": partial(_optuna, _tpe),
     "random": partial(_optuna, _uniform),
+    "CMA-ES": partial(_optuna, _cma),
     "our sampler, greedy": greedy,
 }
-if importlib.util.find_spec("cmaes"):
-    METHODS["CMA-ES"] = partial(_optuna, _cma)
 
 
 def campaign(noise: str, method: str, budget: int, seed: int) -> Handed:

@@ -13,7 +13,7 @@ ROOMS = ("examples", "gitlab", "policies", "agents", "commands", "door")
 OWNERS = {
     "click": ("cli.py", "boundary.py", "commands/"),
     "dulwich": ("gitlab/reader/",),
-    "optuna": ("agents/proposers/tuner/sampler.py",),
+    "numpy": ("agents/proposers/tuner/gaussian_process.py",),
     "pathspec": ("policies/paths.py",),
     "psutil": ("agents/executors/local/process/",),
     "pygit2": ("gitlab/",),

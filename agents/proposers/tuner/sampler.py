@@ -1,21 +1,23 @@
 """What to try next: values for the knobs, from what is known of earlier trials.
 
-Half the draws are small steps from the best trial, which pay from the first trial on, half are
-Optuna's multivariate TPE, which learns how knobs go together. `benchmarks/tuner.py` measures it.
+Half the draws are small steps from the best trial, which pay from the first trial on; half are
+where a Gaussian process expects the most of a trial. `benchmarks/progress.py` measures it beside
+other optimisers, `benchmarks/tuner.py` on real trials.
 """
 
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import accumulate, product
 from math import exp, log, prod
 
 from ....gitlab.errors import NothingToDo
 from ....gitlab.record.facts import Goal
+from .gaussian_process import most_promising
 from .knobs import Knob
 from .knobs.domains import Place, Value
 
-_TPE_AFTER = 8
+_LEARN_AFTER = 6
 _STEP = (0.05, 0.4)
 _LEAST_STEP = 0.03
 """A change too small to measure is a trial wasted."""
@@ -31,7 +33,8 @@ class Exhausted(NothingToDo):
 @dataclass(frozen=True)
 class _Trial:
     places: Mapping[str, Place]
-    loss: float
+    loss: float | None
+    """None where it failed."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +50,16 @@ def suggest(
 ) -> dict[str, Value]:
     """Values for every knob, not tried before; the same arguments give the same values.
 
-    The knobs' own values stand for what a trial does not tell. A failed trial counts as worse
-    than the worst. Raises Exhausted when nothing is left to try.
+    The knobs' own values stand for what a trial does not tell. Raises Exhausted when nothing is
+    left to try.
     """
     rng = random.Random(seed)
     sign = 1 if goal == "minimize" else -1
-    losses = [sign * trial.score for trial in past if trial.score is not None]
-    best, worst = min(losses, default=0.0), max(losses, default=0.0)
-    failed = worst + (worst - best) + 1e-9
     trials = []
     for trial in past:
         known = [(knob, trial.values[knob.name]) for knob in knobs if knob.name in trial.values]
         places = {k.name: k.domain.place(value) for k, value in known if k.domain.knows(value)}
-        trials.append(_Trial(places, failed if trial.score is None else sign * trial.score))
+        trials.append(_Trial(places, None if trial.score is None else sign * trial.score))
     tried = {_key(knobs, trial.values) for trial in past}
     for _ in range(_DRAWS):
         drawn = _draw(knobs, trials, rng)
@@ -77,11 +77,12 @@ def _key(knobs: Sequence[Knob], values: Mapping[str, Value]) -> str:
 def _draw(
     knobs: Sequence[Knob], trials: Sequence[_Trial], rng: random.Random
 ) -> Mapping[str, Place]:
-    if trials and rng.random() < 0.5:
-        return _step(knobs, min(trials, key=lambda trial: trial.loss).places, rng)
-    if len(trials) < _TPE_AFTER:
+    told = [(trial.loss, trial.places) for trial in trials if trial.loss is not None]
+    if told and rng.random() < 0.5:
+        return _step(knobs, min(told, key=lambda one: one[0])[1], rng)
+    if len(told) < _LEARN_AFTER:
         return {knob.name: _anywhere(knob, rng) for knob in knobs}
-    return _tpe(knobs, trials, rng.getrandbits(31))
+    return _learned(knobs, trials, rng.getrandbits(31))
 
 
 def _step(
@@ -108,29 +109,38 @@ def _anywhere(knob: Knob, rng: random.Random) -> Place:
     return rng.randrange(many) if many else rng.random()
 
 
-def _tpe(knobs: Sequence[Knob], trials: Sequence[_Trial], seed: int) -> Mapping[str, Place]:
-    import optuna  # only here: not every command needs it, and it takes a while to load
-    from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+def _learned(knobs: Sequence[Knob], trials: Sequence[_Trial], seed: int) -> dict[str, Place]:
+    """Where the Gaussian process expects the most. A choice without neighbours has a place each."""
+    widths = [max(knob.domain.categories, 1) for knob in knobs]
+    firsts = [0, *accumulate(widths)]
+    choices = [
+        (first, first + width)
+        for knob, first, width in zip(knobs, firsts, widths, strict=False)
+        if knob.domain.categories
+    ]
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    space: dict[str, BaseDistribution] = {
-        knob.name: CategoricalDistribution(range(many))
-        if (many := knob.domain.categories)
-        else FloatDistribution(0, 1)
-        for knob in knobs
-    }
-    sampler = optuna.samplers.TPESampler(
-        n_startup_trials=0, multivariate=True, constant_liar=False, seed=seed
+    def laid_out(places: Mapping[str, Place]) -> list[float]:
+        row: list[float] = []
+        for knob, width in zip(knobs, widths, strict=True):
+            place = places.get(knob.name, knob.domain.place(knob.value))
+            is_choice = knob.domain.categories > 0
+            row += [float(at == place) for at in range(width)] if is_choice else [float(place)]
+        return row
+
+    told = [(laid_out(trial.places), trial.loss) for trial in trials]
+    best = most_promising(
+        [row for row, loss in told if loss is not None],
+        [loss for _, loss in told if loss is not None],
+        [row for row, loss in told if loss is None],
+        choices,
+        seed,
     )
-    study = optuna.create_study(sampler=sampler)
-    for trial in trials:
-        known = {name: space[name] for name in trial.places}
-        study.add_trial(
-            optuna.trial.create_trial(
-                params=dict(trial.places), distributions=known, value=trial.loss
-            )
-        )
-    return study.ask(space).params
+    return {
+        knob.name: max(range(width), key=lambda at, first=first: best[first + at])  # type: ignore[misc]
+        if knob.domain.categories
+        else best[first]
+        for knob, first, width in zip(knobs, firsts, widths, strict=False)
+    }
 
 
 def _untried(knobs: Sequence[Knob], tried: set[str], rng: random.Random) -> dict[str, Value]:
