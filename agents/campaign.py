@@ -6,7 +6,8 @@ from math import isqrt
 from ..gitlab.errors import AiresearchError
 from ..gitlab.lab.checkout import is_changed
 from ..gitlab.lab.lab import Lab
-from ..gitlab.store.refs import node_branch, pack_refs
+from ..gitlab.names import node_branch
+from ..gitlab.store.refs import pack_refs
 from ..gitlab.tree.lab_tree import LabTree, load_tree
 from ..policies.task.task import FILE
 from .executors.local.process import reap_orphans

@@ -35,9 +35,9 @@ from airesearch.agents.setup.create_lab import create_lab
 from airesearch.gitlab.desk.desk import Desk
 from airesearch.gitlab.lab import lab as writer
 from airesearch.gitlab.lab.lab import open_lab
+from airesearch.gitlab.names import node_branch
 from airesearch.gitlab.record.facts import Diff, Metric, Operator, Signed, Status, Trial, Verdict
 from airesearch.gitlab.record.records import Judge, Measure, Promote, Propose, Record
-from airesearch.gitlab.store.refs import node_branch
 from airesearch.gitlab.tree.node import Node
 
 TASK = """\

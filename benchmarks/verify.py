@@ -26,11 +26,11 @@ from airesearch.agents.step.measure import measure
 from airesearch.agents.step.propose import propose_baseline
 from airesearch.agents.trials.job import Job
 from airesearch.agents.trials.outcome import Outcome
+from airesearch.gitlab.names import node_branch
 from airesearch.gitlab.reader.repository import Repository
 from airesearch.gitlab.record.facts import Metric, Operator, Status
 from airesearch.gitlab.record.records import Propose
 from airesearch.gitlab.store.change import compare
-from airesearch.gitlab.store.refs import node_branch
 from airesearch.gitlab.store.trees import edit
 from airesearch.gitlab.tree.search_tree import Node
 

@@ -1,9 +1,9 @@
 """The judge: a node's trials against the incumbent's, and what follows from the verdict."""
 
 from ...gitlab.errors import RefMoved
+from ...gitlab.names import node_branch
 from ...gitlab.record.facts import Status, Verdict
 from ...gitlab.record.records import Judge
-from ...gitlab.store.refs import node_branch
 from ...gitlab.tree.search_tree import Node, means
 from ...policies.access.guard import no_change_policy
 from ...policies.promotion.decide import Ruling, decide

@@ -9,7 +9,7 @@ from ...gitlab.errors import AiresearchError, NothingToDo, RefMoved
 from ...gitlab.lab.lab import Lab
 from ...gitlab.leases.lease import Held, claim, clock, held, leased, live, release
 from ...gitlab.leases.remote_lease import RemoteLeases
-from ...gitlab.store.refs import node_branch
+from ...gitlab.names import node_branch
 
 _WORKER = secrets.token_hex(8)
 

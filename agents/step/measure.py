@@ -4,11 +4,11 @@ import json
 from dataclasses import replace
 
 from ...gitlab.events import emit
+from ...gitlab.names import node_branch
 from ...gitlab.record.facts import Status, Trial, Verdict
 from ...gitlab.record.paths import ENVIRONMENT, RESULT, RUN_LOG
 from ...gitlab.record.records import Measure
 from ...gitlab.record.unicode import undirected
-from ...gitlab.store.refs import node_branch
 from ...gitlab.store.trees import Entry, edit
 from ...gitlab.tree.search_tree import Node
 from ...policies.access.guard import runner_policy

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 from ...gitlab.desk.desk import Desk
 from ...gitlab.errors import AiresearchError, Denied
+from ...gitlab.names import node_branch
 from ...gitlab.record.facts import Diff, Dollars, Operator
 from ...gitlab.record.paths import FAILED, REFUSED, RESULT, TRANSCRIPT
 from ...gitlab.record.records import Propose, quoted
 from ...gitlab.record.unicode import undirected
 from ...gitlab.store.change import Change, Check, PathChange, compare, patch
-from ...gitlab.store.refs import node_branch
 from ...gitlab.store.trees import Oid, edit, read
 from ...gitlab.tree.search_tree import Node, SearchTree
 from ...policies.access.guard import (

@@ -3,9 +3,9 @@
 from typing import Any
 
 from ...gitlab.errors import AiresearchError
+from ...gitlab.names import node_branch
 from ...gitlab.record.facts import Improvement
 from ...gitlab.record.text import plural
-from ...gitlab.store.refs import node_branch
 from ...gitlab.tree.search_tree import Node, SearchTree
 from .lab_view import LabView
 from .rows import number

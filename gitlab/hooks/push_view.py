@@ -1,6 +1,5 @@
 """The lab as a push would leave it. Nothing here moves a ref."""
 
-import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,10 +7,9 @@ from functools import cached_property
 import pygit2
 
 from ..lab.lab import Lab
+from ..names import HEADS, node_at
 from ..store.objects import LibgitObjects
 from ..store.refs import node_tips, tip
-
-_NODE = re.compile(r"refs/heads/node/([0-9]{6,})")
 
 
 @dataclass(frozen=True)
@@ -44,9 +42,9 @@ class PushView:
         """Where each node's branch stands, in id order."""
         found = {node: str(oid) for node, oid in node_tips(self._repo).items()}
         for ref, new in self._moved.items():
-            match = _NODE.fullmatch(ref)
-            if match is not None and new is not None:
-                found[int(match[1])] = new
+            at = node_at(ref, (HEADS,))
+            if at is not None and new is not None:
+                found[at[1]] = new
         return dict(sorted(found.items()))
 
     def unseen(self, new: str, known: Container[str]) -> Iterator[str]:

@@ -15,7 +15,6 @@ their next renewal. Nor is a lease waited for that cannot be read.
 
 import json
 import os
-import re
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ import pygit2
 
 from ..errors import AiresearchError, RefMoved
 from ..events import emit
+from ..names import NODE_ID
 from ..store.refs import UNREADABLE, common_folder, names_below, remove_ref, swap_ref, target
 from ..store.trees import Oid, Repository
 from .holder import Holder, this_holder
@@ -43,7 +43,6 @@ _TURNS = cycle(range(256))
 take the second for the first, which it has packed and prunes."""
 FOLDER = "refs/airesearch/lease"
 """Where the refs of leases are, here and on a remote."""
-_NODE = re.compile(r"[0-9]{6}|[1-9][0-9]{6,99}")
 
 
 @dataclass(frozen=True)
@@ -111,7 +110,7 @@ def release(repo: Repository, lease: Lease) -> None:
 
 def leased(repo: Repository, folder: str = FOLDER) -> frozenset[int]:
     """The nodes that have a lease, be its holder alive or dead."""
-    return frozenset(int(name) for name in names_below(repo, folder) if _NODE.fullmatch(name))
+    return frozenset(int(name) for name in names_below(repo, folder) if NODE_ID.fullmatch(name))
 
 
 def live(repo: Repository, now: float, folder: str = FOLDER) -> frozenset[int]:

@@ -1,12 +1,17 @@
 """Objects, read through dulwich; each is hashed and checked before anything believes it."""
 
+from typing import TypeVar
+
 from dulwich.object_store import BaseObjectStore
-from dulwich.objects import Blob, ObjectID, ShaFile, Tree
+from dulwich.objects import Blob, ObjectID, Tree
 from dulwich.objects import Commit as GitCommit
 
+from .form import commit_parts, require_tree
 from .values import EMPTY, FOLDER, GITLINK, Commit, Entry, Unsound, object_id
 
 _NUMBERS = {Blob.type_num: "blob", GitCommit.type_num: "commit", Tree.type_num: "tree"}
+
+_Kind = TypeVar("_Kind", GitCommit, Tree)
 
 
 class DulwichObjects:
@@ -27,8 +32,9 @@ class DulwichObjects:
     def commit(self, oid: str) -> Commit:
         """A commit."""
         if oid not in self._commits:
-            found = self._parsed(oid, "commit")
-            assert isinstance(found, GitCommit)
+            head, message = commit_parts(oid, self._raw(oid, "commit"))
+            # What others added to the head says nothing here, and dulwich could trip over it.
+            found = _parsed(GitCommit(), oid, head + b"\n" + message)
             self._commits[oid] = Commit(
                 oid,
                 found.tree.decode(),
@@ -43,8 +49,9 @@ class DulwichObjects:
     def tree(self, oid: str) -> dict[str, Entry]:
         """The entries of one tree object by name, in git's order."""
         if oid not in self._trees:
-            found = self._parsed(oid, "tree")
-            assert isinstance(found, Tree)
+            data = self._raw(oid, "tree")
+            require_tree(oid, data)
+            found = _parsed(Tree(), oid, data)
             self._trees[oid] = {
                 name.decode("utf-8", "surrogateescape"): Entry(mode, sha.decode())
                 for name, mode, sha in found.iteritems()
@@ -77,16 +84,6 @@ class DulwichObjects:
                 self._faults[oid] = frozenset([str(unsound)])
         return self._faults[oid]
 
-    def _parsed(self, oid: str, kind: str) -> ShaFile:
-        data = self._raw(oid, kind)
-        number = Tree.type_num if kind == "tree" else GitCommit.type_num
-        try:
-            found = ShaFile.from_raw_string(number, data)
-            found.check()
-        except Exception as error:  # the bytes are anybody's: what stops dulwich is their fault
-            raise Unsound(f"{kind} {oid} does not parse") from error
-        return found
-
     def _raw(self, oid: str, kind: str) -> bytes:
         try:
             number, data = self._store.get_raw(ObjectID(oid.encode()))
@@ -100,3 +97,12 @@ class DulwichObjects:
         if object_id(kind, data) != oid:
             raise Unsound(f"{kind} {oid} does not hash to its name")
         return data
+
+
+def _parsed(kind: _Kind, oid: str, data: bytes) -> _Kind:
+    try:
+        kind.set_raw_string(data)
+        kind.check()
+    except Exception as error:  # the bytes are anybody's: what stops dulwich is their fault
+        raise Unsound(f"{kind.type_name.decode()} {oid} does not parse") from error
+    return kind

@@ -10,12 +10,11 @@ from dulwich.refs import Ref
 from dulwich.repo import Repo
 
 from ..errors import AiresearchError
+from ..names import node_at, node_places
 from ..record.paths import TASK_FILE
 from .objects import DulwichObjects
 from .trees import find
 from .values import Unsound
-
-_NODE = re.compile(r"refs/(?:heads|remotes/(?P<remote>.+))/node/(?P<id>\d{6,})")
 
 _STEP = re.compile(r"([~^])(\d*)")
 # git leaves out the tab where a move has no message, and dulwich's reader does not take that.
@@ -63,21 +62,16 @@ class Repository:
 
     def nodes(self) -> dict[int, dict[str, str]]:
         """The tips of each node in id order, by ref: local first, then `origin`, then others."""
-
-        def rank(ref: str) -> tuple[bool, bool, str]:
-            is_remote = ref.startswith("refs/remotes/")
-            return is_remote, not ref.startswith("refs/remotes/origin/"), ref
-
+        places = node_places(self._remotes)
+        at = {ref: where for ref in self.refs if (where := node_at(ref, places)) is not None}
         found: dict[int, dict[str, str]] = {}
-        for ref in sorted(self.refs, key=rank):
-            match = _NODE.fullmatch(ref)
-            if match is not None:
-                found.setdefault(int(match["id"]), {})[ref] = self.refs[ref]
+        for ref, (_, node) in sorted(at.items(), key=lambda item: places.index(item[1][0])):
+            found.setdefault(node, {})[ref] = self.refs[ref]
         return dict(sorted(found.items()))
 
     def tips(self, branch: str) -> dict[str, str]:
         """Where a branch stands, by ref, in the same order."""
-        here = [f"refs/heads/{branch}", *(f"refs/remotes/{r}/{branch}" for r in self._remotes)]
+        here = [f"refs/{place}/{branch}" for place in node_places(self._remotes)]
         return {ref: self.refs[ref] for ref in here if ref in self.refs}
 
     @cached_property

@@ -6,13 +6,11 @@ from collections.abc import Iterator
 import pygit2
 from pygit2.enums import ObjectType
 
-from ..reader.trees import tree_id
-from ..reader.values import EMPTY, FOLDER, GITLINK, Commit, Entry, Unsound
+from ..reader.form import commit_parts, require_tree
+from ..reader.values import EMPTY, FOLDER, Commit, Entry, Unsound
 
-_MODES = (0o100644, 0o100755, 0o100664, 0o120000, FOLDER, GITLINK)
 _COMMIT = re.compile(
-    rb"tree ([0-9a-f]{40})\n((?:parent [0-9a-f]{40}\n)*)author (.*>) -?\d+ [-+]\d+\n"
-    rb"committer .*> (-?\d+) [-+]\d+(?:\nencoding (.*))?(?:\n|\Z)"
+    rb"tree (.*)\n((?:parent .*\n)*)author (.*>) .*\ncommitter .*> (\S+) .*\n(?:encoding (.*)\n)?"
 )
 _KINDS = {ObjectType.COMMIT: "commit", ObjectType.TREE: "tree", ObjectType.BLOB: "blob"}
 
@@ -28,10 +26,9 @@ class LibgitObjects:
     def commit(self, oid: str) -> Commit:
         """A commit, read from its bytes: libgit2's own author and message are trimmed."""
         if oid not in self._commits:
-            head, _, message = self._read(oid, ObjectType.COMMIT).partition(b"\n\n")
-            match = _COMMIT.match(head)
-            if match is None:
-                raise Unsound(f"commit {oid} does not parse")
+            head, message = commit_parts(oid, self._read(oid, ObjectType.COMMIT))
+            match = _COMMIT.fullmatch(head)
+            assert match is not None
             tree, parents, author, time, encoding = match.groups()
             self._commits[oid] = Commit(
                 oid,
@@ -48,15 +45,13 @@ class LibgitObjects:
         """The entries of one tree object by name, in git's order."""
         if oid not in self._trees:
             data, entries, at = self._read(oid, ObjectType.TREE), {}, 0
-            try:
-                while at < len(data):
-                    space = data.index(b" ", at)
-                    zero = data.index(b"\0", space)
-                    name = data[space + 1 : zero].decode("utf-8", "surrogateescape")
-                    mode, at = int(data[at:space], 8), zero + 21
-                    entries[name] = Entry(mode, data[zero + 1 : at].hex())
-            except ValueError as error:
-                raise Unsound(f"tree {oid} does not parse") from error
+            require_tree(oid, data)
+            while at < len(data):
+                space = data.index(b" ", at)
+                zero = data.index(b"\0", space)
+                name = data[space + 1 : zero].decode("utf-8", "surrogateescape")
+                mode, at = int(data[at:space], 8), zero + 21
+                entries[name] = Entry(mode, data[zero + 1 : at].hex())
             self._trees[oid] = entries
         return self._trees[oid]
 
@@ -74,8 +69,6 @@ class LibgitObjects:
             except Unsound as unsound:
                 yield str(unsound)
                 continue
-            if tree_id(entries) != new or not all(map(_is_sound, entries.items())):
-                yield f"tree {new} does not parse"
             for name, entry in entries.items():
                 was = before.get(name)
                 if entry.mode == FOLDER and entry != was:
@@ -89,8 +82,3 @@ class LibgitObjects:
         if found != kind:
             raise Unsound(f"{oid} is no {_KINDS[kind]}")
         return data
-
-
-def _is_sound(named: tuple[str, Entry]) -> bool:
-    name, entry = named
-    return name not in ("", ".", "..", ".git") and "/" not in name and entry.mode in _MODES

@@ -13,23 +13,18 @@ from pygit2.enums import ReferenceType
 from ..errors import RefMoved
 from ..events import emit
 from ..isolated import own_git
+from ..names import node_at, node_places
 from .durable import sync
 from .file_lock import file_lock, lock_if_possible
 from .ref_file import in_the_way, locked
 from .ref_log import log_move
 from .trees import Oid, Repository
 
-_NODE = re.compile(r"refs/(?:heads|remotes/(?P<remote>.+))/node/(?P<id>[0-9]{6}|[1-9][0-9]{6,})")
 _PACK_SECONDS = 600.0
 _REMOVING, _PATIENCE = "airesearch/removing", 2.0
 """Either one packs refs or many remove some: what goes as it is being packed is there again."""
 UNREADABLE = Oid(raw=bytes(20))
 """What `target` says of a ref that names no object: an empty file after a power cut, a symbolic."""
-
-
-def node_branch(node: int) -> str:
-    """`node/000042`: the branch of a node."""
-    return f"node/{node:06d}"
 
 
 def common_folder(repo: Repository) -> Path:
@@ -45,15 +40,22 @@ def _common_folder(path: str) -> Path:
 
 
 def tip(repo: Repository, ref: str) -> Oid | None:
-    """The commit a full ref name points at, or None."""
-    reference = repo.references.get(ref)
-    return None if reference is None else Oid(hex=str(reference.resolve().target))
+    """The object a full ref name leads to, or None: where it leads nowhere, too."""
+    try:
+        reference = repo.references.get(ref)
+        return None if reference is None else Oid(hex=str(reference.resolve().target))
+    except (KeyError, ValueError, pygit2.GitError):  # a broken file, a round of symbolic refs
+        return None
+
+
+def remotes(repo: Repository) -> list[str]:
+    """The names of the configured remotes."""
+    return list(filter(None, repo.remotes.names()))
 
 
 def places(repo: Repository, branch: str) -> list[str]:
     """The full refs a branch can stand at, in order: local, then `origin`, then other remotes."""
-    remotes = sorted(filter(None, repo.remotes.names()), key=lambda name: (name != "origin", name))
-    return [f"refs/heads/{branch}", *(f"refs/remotes/{remote}/{branch}" for remote in remotes)]
+    return [f"refs/{place}/{branch}" for place in node_places(remotes(repo))]
 
 
 def branch_tip(repo: Repository, branch: str) -> Oid | None:
@@ -67,14 +69,13 @@ def branch_tip(repo: Repository, branch: str) -> Oid | None:
 
 def node_tips(repo: Repository) -> dict[int, Oid]:
     """The tip of each node in id order; where it stands in several places, as `places` orders."""
-    best: dict[int, tuple[tuple[bool, bool, str], Oid]] = {}
+    ranks = {place: rank for rank, place in enumerate(node_places(remotes(repo)))}
+    best: dict[int, tuple[int, Oid]] = {}
     for ref in repo.references.iterator():
-        match = _NODE.fullmatch(ref.name)
-        if match is None or ref.type != ReferenceType.DIRECT:
+        found = node_at(ref.name, ranks)
+        if found is None or ref.type != ReferenceType.DIRECT:
             continue
-        remote = match["remote"]
-        rank = (remote is not None, remote != "origin", remote or "")
-        node = int(match["id"])
+        rank, node = ranks[found[0]], found[1]
         if node not in best or rank < best[node][0]:
             best[node] = (rank, Oid(hex=str(ref.target)))
     return {node: best[node][1] for node in sorted(best)}

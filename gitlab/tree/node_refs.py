@@ -13,16 +13,14 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 
-from ..store.refs import common_folder
+from ..names import NODE_ID, node_places
+from ..store.refs import common_folder, remotes
 from ..store.trees import Repository
 
-# Of ids that fit into 64 bits: nobody counts further.
-_NAME = re.compile(r"[0-9]{6}|[1-9][0-9]{6,17}")
 _PACKED = re.compile(
-    rb"^([0-9a-f]{40}) refs/(heads|remotes/.+)/node/(%b)$" % _NAME.pattern.encode(), re.M
+    rb"^([0-9a-f]{40}) refs/(heads|remotes/.+)/node/(%b)$" % NODE_ID.pattern.encode(), re.M
 )
 _OID = re.compile(rb"[0-9a-f]{40}\s*")
-_HEADS = "heads"
 _TICK_NS = 100_000_000
 """More than local file systems round a time by."""
 _COARSE_NS = 2_500_000_000
@@ -45,15 +43,17 @@ class NodeRefs:
     """The tip of each node, in hex; of those in several places the local one, then `origin`'s."""
 
     def __init__(self, repo: Repository) -> None:
+        self._repo = repo
         self._refs = common_folder(repo) / "refs"
         self._folders: dict[str, _Folder] = {}
         self._packed_seen: _Seen | None = None
         self._packed = b""
         self._repacked: dict[tuple[str, int], str | None] = {}
         """The packed refs that changed since the first look."""
-        self._places = {_HEADS}
+        self._places: list[str] = []
+        """In the order in which they count."""
         self.digest = ""
-        """Another one for each other content of packed-refs."""
+        """Another one for each other content of packed-refs, and for other remotes."""
 
     @property
     def loose(self) -> set[int]:
@@ -62,7 +62,7 @@ class NodeRefs:
 
     def may_have_moved(self) -> bool:
         """Whether a look could find something; without that none did since the last one."""
-        places = {_HEADS, *_remotes(self._refs), *self._folders}
+        places = node_places(remotes(self._repo))
         now = {place: _stat(self._refs / place / "node") for place in places}
         seen = {place: folder.seen for place, folder in self._folders.items()}
         packed = _stat(self._refs.parent / "packed-refs")
@@ -70,22 +70,26 @@ class NodeRefs:
 
     def look(self) -> set[int]:
         """The nodes whose refs moved since the last look; at the first one, the loose ones."""
+        places, moved = node_places(remotes(self._repo)), set[int]()
+        is_other = places != self._places
+        if is_other:
+            # A remote that came or went may change where any node stands.
+            moved = set(self.tips())
+            self._places, known = places, self._folders
+            self._folders = {place: known.get(place, _Folder()) for place in places}
         # Loose ones first: what is packed meanwhile is then found there.
-        moved = set[int]()
-        for place in {_HEADS, *_remotes(self._refs), *self._folders}:
-            folder = self._folders.setdefault(place, _Folder())
+        for place, folder in self._folders.items():
             moved |= _read_loose(self._refs / place / "node", folder)
-        seen = _stat(self._refs.parent / "packed-refs")
-        if seen is None or seen != self._packed_seen:
+        seen, is_first = _stat(self._refs.parent / "packed-refs"), not self.digest
+        if seen is None or seen != self._packed_seen or is_other:
             self._packed_seen = seen
             moved |= self._read_packed()
-        return moved
+        return moved | set(self.tips()) if is_other and not is_first else moved
 
     def tip(self, node: int) -> str | None:
         """Where a node stood at the last look."""
-        for place in self._order():
-            folder = self._folders.get(place)
-            tip = None if folder is None else folder.tips.get(node)
+        for place in self._places:
+            tip = self._folders[place].tips.get(node)
             if tip is None and (place, node) in self._repacked:
                 tip = self._repacked[place, node]
             elif tip is None:
@@ -102,15 +106,10 @@ class NodeRefs:
         for place, node, tip in _parse(self._packed):
             packed.setdefault(place, {})[node] = tip
         tips: dict[int, str] = {}
-        for place in reversed(self._order()):
-            loose = self._folders[place].tips if place in self._folders else {}
-            stands = {**packed.get(place, {}), **loose}
+        for place in reversed(self._places):
+            stands = {**packed.get(place, {}), **self._folders[place].tips}
             tips.update({node: tip for node, tip in stands.items() if tip})
         return tips
-
-    def _order(self) -> list[str]:
-        places = {*self._places, *self._folders}
-        return sorted(places, key=lambda place: (place != _HEADS, place != "remotes/origin", place))
 
     def _read_packed(self) -> set[int]:
         """Renew what is known of packed-refs; the nodes whose lines changed since the last look."""
@@ -119,11 +118,12 @@ class NodeRefs:
             self._packed = (self._refs.parent / "packed-refs").read_bytes()
         except FileNotFoundError:
             self._packed = b""
-        is_first, self.digest = not self.digest, blake2b(self._packed).hexdigest()
+        is_first, places = not self.digest, os.fsencode("\n".join(self._places))
+        self.digest = blake2b(
+            self._packed, salt=blake2b(places, digest_size=16).digest()
+        ).hexdigest()
         if self._packed == before:
             return set()
-        remotes = re.findall(rb" refs/(remotes/[^\n]+)/node/", self._packed)
-        self._places = {_HEADS, *map(os.fsdecode, set(remotes))}
         if is_first:
             return set()
         old, new = set(before.splitlines()), set(self._packed.splitlines())
@@ -141,13 +141,6 @@ def _parse(lines: bytes) -> Iterator[tuple[str, int, str]]:
         yield os.fsdecode(place), int(node), oid.decode()
 
 
-def _remotes(refs: Path) -> Iterator[str]:
-    """The places below refs/remotes that have a folder of nodes; a remote's name may have `/`."""
-    for folder, names, _ in os.walk(refs / "remotes"):
-        if "node" in names and folder != str(refs / "remotes"):
-            yield os.path.relpath(folder, refs)
-
-
 def _read_loose(path: Path, folder: _Folder) -> set[int]:
     """Renew `folder`; the nodes whose file changed."""
     seen = _stat(path)
@@ -159,7 +152,7 @@ def _read_loose(path: Path, folder: _Folder) -> set[int]:
     try:
         with os.scandir(path) as entries:
             for entry in entries:
-                if not _NAME.fullmatch(entry.name):
+                if not NODE_ID.fullmatch(entry.name):
                     continue
                 node, facts = int(entry.name), _stat(entry)
                 if facts is not None and facts == old.get(node):

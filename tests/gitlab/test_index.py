@@ -19,6 +19,7 @@ from random import Random
 import pygit2
 import pytest
 from airesearch.gitlab.lab.lab import open_lab
+from airesearch.gitlab.names import node_branch
 from airesearch.gitlab.record.facts import (
     Metric,
     Noise,
@@ -28,7 +29,7 @@ from airesearch.gitlab.record.facts import (
     Verdict,
 )
 from airesearch.gitlab.record.records import Judge, Measure, Propose, parse
-from airesearch.gitlab.store.refs import node_branch, node_tips
+from airesearch.gitlab.store.refs import node_tips
 from airesearch.gitlab.tree.database import Database
 from airesearch.gitlab.tree.index import SCHEMA, Index
 from airesearch.gitlab.tree.lab_tree import LabTree, load_tree
@@ -475,6 +476,8 @@ def test_no_moved_ref_is_missed(folder: Path, seed: int) -> None:
     writer = Writer(lab)
     commits = [writer.commit(propose(n, None), writer.base) for n in range(5)]
     refs, tree = NodeRefs(lab.repo), load_tree(lab)
+    for remote in ("origin", "a/b"):
+        lab.repo.remotes.create(remote, "/nowhere")
     moves = _moves(lab.repo, rng, commits)
     known: dict[int, str] = {}
     for _ in range(150):

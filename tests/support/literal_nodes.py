@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pygit2
 from airesearch.gitlab.lab.lab import Lab
+from airesearch.gitlab.names import node_branch
 from airesearch.gitlab.record.facts import Diff, Metric, Operator, Status, Trial, Verdict
 from airesearch.gitlab.record.records import Judge, Measure, Propose, Record
-from airesearch.gitlab.store.refs import node_branch
 
 
 def propose(node: int, parent: int | None, **facts: object) -> Propose:

@@ -4,10 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from airesearch.gitlab.lab.lab import Lab, open_lab
+from airesearch.gitlab.names import node_branch
 from airesearch.gitlab.record.facts import Operator
 from airesearch.gitlab.record.records import Propose
 from airesearch.gitlab.store.change import Check, Decision, compare
-from airesearch.gitlab.store.refs import node_branch
 from airesearch.gitlab.store.trees import edit, read
 from forgeries import PROPOSE, Forgery, says
 from forging import Forger

@@ -11,8 +11,8 @@ from functools import cached_property
 from ....gitlab.hooks.push_view import PushView, Update
 from ....gitlab.lab.lab import Lab
 from ....gitlab.leases.lease import FOLDER as LEASES
+from ....gitlab.names import node_branch
 from ....gitlab.reader.values import EMPTY, Unsound
-from ....gitlab.store.refs import node_branch
 from ..claims import node_claims
 from ..context import AuditContext
 from ..node_history import (

@@ -1,0 +1,72 @@
+"""The names of refs: which is a node's, and which could be taken for what it is not."""
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable
+
+# Of ids that fit into 64 bits: nobody counts further.
+NODE_ID = re.compile(r"[0-9]{6}|[1-9][0-9]{6,17}")
+"""How a node's id is written in the name of a ref."""
+HEADS = "heads"
+"""The place of this repository's own branches; a remote's is `remotes/NAME`."""
+_REF = re.compile(rf"refs/(?P<place>heads|remotes/.+)/node/(?P<id>{NODE_ID.pattern})")
+# What git tries before or after a name, so that a tag `origin/main` hides a remote's `main`.
+_PREFIXES = frozenset({"heads", "tags", "remotes", "refs", "origin", "upstream"})
+_HEAD = re.compile(r"@|([a-z0-9]+_)*head|auto_merge|stash")
+_OBJECT = re.compile(r"[0-9a-f]{7,64}")
+
+
+def node_branch(node: int) -> str:
+    """`node/000042`: the branch of a node."""
+    return f"node/{node:06d}"
+
+
+def node_of(branch: str) -> int | None:
+    """The node whose branch has this name; None where it is no node's."""
+    found = branch.removeprefix("node/")
+    return int(found) if found != branch and NODE_ID.fullmatch(found) else None
+
+
+def node_places(remotes: Iterable[str]) -> list[str]:
+    """The places a node's branch can stand at, in order: here, then `origin`, then other remotes.
+
+    `remotes` are the configured ones: a person's branch `x/node/000009`, which a clone has below
+    `refs/remotes/origin/x`, is no node.
+    """
+    ordered = sorted(set(remotes), key=lambda name: (name != "origin", name))
+    return [HEADS, *(f"remotes/{name}" for name in ordered)]
+
+
+def node_at(ref: str, places: Collection[str]) -> tuple[str, int] | None:
+    """Where a full ref has a node's branch, and which node; None where it has none."""
+    match = _REF.fullmatch(ref)
+    return (match["place"], int(match["id"])) if match and match["place"] in places else None
+
+
+def mistakable(name: str, trunk: str) -> str:
+    """What the name of a branch or tag could be taken for, by git, a reader or a file system.
+
+    Empty where it could not. `name` is short, and neither the trunk's nor a node's branch.
+    """
+    if not name.isprintable():
+        return "holds characters that cannot be shown"
+    folded = _fold(name)
+    parts = folded.split("/")
+    if parts[0] == "node" or folded == _fold(trunk):
+        # Plain git, or a file system that folds case, could take one for the other.
+        return "is named like the trunk or a node's branch, and is neither"
+    if any(part == "node" and parts[at + 1].isdecimal() for at, part in enumerate(parts[:-1])):
+        return "has a node's name in it, and a clone could take it for that node"
+    if parts[0] in _PREFIXES:
+        return f"begins like the branches that git has below {parts[0]}"
+    if _HEAD.fullmatch(folded):
+        return "is a name that git keeps for itself"
+    if _OBJECT.fullmatch(folded):
+        return "could be taken for a commit's name"
+    return ""
+
+
+def _fold(name: str) -> str:
+    """A name without what eyes and file systems pass over: case, form, marks."""
+    plain = unicodedata.normalize("NFKD", name)
+    return "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Me", "Cf")).casefold()
