@@ -6,12 +6,18 @@ before either parses it. This says whether the bytes are in form; what they say,
 """
 
 import re
+from collections.abc import Callable, Container, Iterator
 from itertools import pairwise
+from typing import TypeVar
 
 from .values import FOLDER, Unsound
 
 MODES = frozenset({0o100644, 0o100755, 0o120000, 0o160000, FOLDER})
 """The modes that git gives to what is in a tree."""
+DEEPEST = 250
+"""Folders that may lie in each other: more no file system's path would hold."""
+MOST_FILES = 5_000_000
+"""In one tree. A few folders that hold each other many times over make more than any disk takes."""
 _LATEST = 2**63 - 1
 _IDENTITY = rb"[^<>\n\0]* <[^<>\n\0]*> (-?[0-9]{1,19}) [+-][0-9]{1,9}"
 _HEAD = re.compile(
@@ -25,6 +31,7 @@ _MORE = re.compile(
 # The last of these is what the git of 2005 wrote, and all others read as the first.
 _ENTRY = re.compile(rb"(100644|100755|120000|160000|40000|100664) ([^/\0]+)\0(.{20})", re.DOTALL)
 _NOT_NAMES = frozenset({b".", b"..", b".git"})
+_Key = TypeVar("_Key")
 
 
 def commit_parts(oid: str, data: bytes) -> tuple[bytes, bytes]:
@@ -53,3 +60,29 @@ def require_tree(oid: str, data: bytes) -> None:
     in_order = all(one < next_one for one, next_one in pairwise(keys))
     if at != len(data) or not in_order or len(names) != len(found) or names & _NOT_NAMES:
         raise Unsound(f"tree {oid} does not parse")
+
+
+def size_fault(tree: str, height: int, files: int) -> str:
+    """Why a tree is more than anybody can lay out; empty where it is not."""
+    if height > DEEPEST:
+        return f"tree {tree} is more than {DEEPEST} folders deep"
+    return f"tree {tree} holds more than {MOST_FILES:,} files" if files > MOST_FILES else ""
+
+
+def inside_out(
+    root: _Key, inside: Callable[[_Key], list[_Key]], known: Container[_Key]
+) -> Iterator[_Key]:
+    """What is in `root` and not yet `known`, each once and after all that is inside it.
+
+    The caller makes known what it is given. It does not recurse: anybody's folders can be deep.
+    """
+    waiting = [root]
+    while waiting:
+        here = waiting[-1]
+        deeper = [] if here in known else [key for key in inside(here) if key not in known]
+        if deeper:
+            waiting += deeper
+            continue
+        waiting.pop()
+        if here not in known:
+            yield here

@@ -1,17 +1,31 @@
 """Objects, read through dulwich; each is hashed and checked before anything believes it."""
 
-from typing import TypeVar
+from contextlib import suppress
+from typing import NamedTuple, TypeVar
 
 from dulwich.object_store import BaseObjectStore
 from dulwich.objects import Blob, ObjectID, Tree
 from dulwich.objects import Commit as GitCommit
 
-from .form import commit_parts, require_tree
+from .form import commit_parts, inside_out, require_tree, size_fault
 from .values import EMPTY, FOLDER, GITLINK, Commit, Entry, Unsound, object_id
 
 _NUMBERS = {Blob.type_num: "blob", GitCommit.type_num: "commit", Tree.type_num: "tree"}
 
 _Kind = TypeVar("_Kind", GitCommit, Tree)
+_Place = tuple[str, bool]
+"""An object, and whether it is in its place as a folder."""
+
+
+class _Below(NamedTuple):
+    """What an object and all below it come to."""
+
+    faults: frozenset[str]
+    height: int
+    files: int
+
+
+_NOTHING_BELOW = _Below(frozenset(), 0, 0)
 
 
 class DulwichObjects:
@@ -21,13 +35,13 @@ class DulwichObjects:
         self._store = store
         self._commits: dict[str, Commit] = {}
         self._trees: dict[str, dict[str, Entry]] = {EMPTY: {}}
-        self._faults: dict[str, frozenset[str]] = {}
-        """What is wrong with an object and all below it; the empty tree need not be stored."""
+        self._below: dict[_Place, _Below] = {}
+        """What was looked at; the empty tree need not be stored."""
 
     @property
     def checked(self) -> int:
         """How many objects were hashed and checked so far."""
-        return len(self._commits) + len(self._faults)
+        return len(self._commits) + len(self._below)
 
     def commit(self, oid: str) -> Commit:
         """A commit."""
@@ -66,23 +80,32 @@ class DulwichObjects:
         """What is wrong at or below a tree and not below `since`."""
         if tree == since:
             return []
-        known = frozenset[str]() if since == EMPTY else self._below(since)
-        return sorted(self._below(tree) - known)
+        new = self._look((tree, True))
+        old = _NOTHING_BELOW if since == EMPTY else self._look((since, True))
+        found = new.faults - old.faults
+        if not size_fault(since, old.height, old.files):
+            found |= {size_fault(tree, new.height, new.files)} - {""}
+        return sorted(found)
 
-    def _below(self, oid: str, is_folder: bool = True) -> frozenset[str]:
-        """What is wrong with an object and all below it; each object is looked at once."""
-        if oid not in self._faults:
+    def _look(self, place: "_Place") -> "_Below":
+        """What is known of a folder or file, which is looked at with all below it, once."""
+        for here in inside_out(place, self._inside, self._below):
+            below = [self._below[inner] for inner in self._inside(here)]
             try:
-                found: list[frozenset[str]] = []
-                if is_folder:
-                    inside = [e for e in self.tree(oid).values() if e.mode != GITLINK]
-                    found = [self._below(entry.oid, entry.mode == FOLDER) for entry in inside]
-                else:
-                    self._raw(oid, "blob")
-                self._faults[oid] = frozenset().union(*found)
+                self.tree(here[0]) if here[1] else self._raw(here[0], "blob")
+                faults = frozenset[str]().union(*(inner.faults for inner in below))
             except Unsound as unsound:
-                self._faults[oid] = frozenset([str(unsound)])
-        return self._faults[oid]
+                faults = frozenset([str(unsound)])
+            height = here[1] + max((inner.height for inner in below), default=0)
+            files = sum(inner.files for inner in below) if here[1] else 1
+            self._below[here] = _Below(faults, height, files)
+        return self._below[place]
+
+    def _inside(self, place: "_Place") -> "list[_Place]":
+        with suppress(Unsound):
+            entries = self.tree(place[0]).values() if place[1] else ()
+            return [(e.oid, e.mode == FOLDER) for e in entries if e.mode != GITLINK]
+        return []
 
     def _raw(self, oid: str, kind: str) -> bytes:
         try:

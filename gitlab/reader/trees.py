@@ -2,13 +2,16 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from ..record.facts import Diff
 from ..record.paths import BUS
-from .values import FOLDER, GITLINK, Edit, Entry, Objects, object_id
+from .form import DEEPEST
+from .values import EMPTY, FOLDER, GITLINK, Edit, Entry, Objects, Unsound, object_id
 
 _SNIFFED = 8000
+_MOST_COMPARED = 2_000_000
+"""Names in two trees: a few folders that hold each other many times over make any number."""
 _TEXT = bytes({*range(0x20, 0x7F), *range(0x80, 0x100), *b"\t\n\r\f\v"})
 _MARKS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -37,7 +40,10 @@ def candidate(objects: Objects, root: str) -> str:
 
 def protocol(objects: Objects, root: str, paths: Iterable[str]) -> str:
     """The id of the tree of only `paths`, files or whole folders, of `root`."""
-    return tree_id(_picked(objects, root, [path.split("/") for path in paths]))
+    names = [path.split("/") for path in paths]
+    if any(len(path) > DEEPEST for path in names):
+        raise Unsound(f"a protected path is more than {DEEPEST} folders deep")
+    return tree_id(_picked(objects, root, names))
 
 
 def _picked(objects: Objects, root: str, paths: list[list[str]]) -> dict[str, Entry]:
@@ -68,24 +74,25 @@ def edits(objects: Objects, old: str, new: str) -> tuple[Edit, ...]:
     """Every file that differs, in the order of full paths; a rename is a delete and an add."""
     if old == new:
         return ()
-    found = _edits(objects, Entry(FOLDER, old), Entry(FOLDER, new), "")
+    found: list[Edit] = []
+    folders, seen = [("", old, new)], 0
+    while folders:
+        under, one, other = folders.pop()
+        before, after = objects.tree(one), objects.tree(other)
+        seen += len(before) + len(after)
+        if seen > _MOST_COMPARED:
+            raise Unsound(f"tree {new} differs in more places than anybody can look at")
+        for name in {**before, **after}:
+            was, now = before.get(name), after.get(name)
+            if was == now:
+                continue
+            files = tuple(None if side and side.mode == FOLDER else side for side in (was, now))
+            if any(files):
+                found.append(Edit(under + name, *files))
+            if files != (was, now):
+                sides = (side.oid if side and side.mode == FOLDER else EMPTY for side in (was, now))
+                folders.append((f"{under}{name}/", *sides))
     return tuple(sorted(found, key=lambda edit: edit.path.encode("utf-8", "surrogateescape")))
-
-
-def _edits(objects: Objects, old: Entry | None, new: Entry | None, under: str) -> Iterator[Edit]:
-    before, after = (
-        objects.tree(side.oid) if side is not None and side.mode == FOLDER else {}
-        for side in (old, new)
-    )
-    for name in {**before, **after}:
-        was, now = before.get(name), after.get(name)
-        if was == now:
-            continue
-        files = tuple(None if side and side.mode == FOLDER else side for side in (was, now))
-        if any(files):
-            yield Edit(under + name, *files)
-        if any(side is not None and side.mode == FOLDER for side in (was, now)):
-            yield from _edits(objects, was, now, f"{under}{name}/")
 
 
 def lines_fault(objects: Objects, changes: Iterable[Edit], claimed: Diff) -> str:

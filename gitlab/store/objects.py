@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pygit2
 from pygit2.enums import ObjectType
 
-from ..reader.form import commit_parts, require_tree
-from ..reader.values import EMPTY, FOLDER, Commit, Entry, Unsound
+from ..reader.form import commit_parts, inside_out, require_tree, size_fault
+from ..reader.values import EMPTY, FOLDER, GITLINK, Commit, Entry, Unsound
 
 _COMMIT = re.compile(
     rb"tree (.*)\n((?:parent .*\n)*)author (.*>) .*\ncommitter .*> (\S+) .*\n(?:encoding (.*)\n)?"
@@ -61,18 +61,33 @@ class LibgitObjects:
 
     def unsound(self, tree: str, since: str) -> Iterator[str]:
         """What is wrong with folders below `tree`; those also below `since` are not opened."""
-        folders = [] if tree == since else [(tree, since)]
-        while folders:
-            new, old = folders.pop()
+        extent: dict[tuple[str, str], tuple[int, int]] = {}
+        for pair in inside_out((tree, since), self._changed_folders, extent):
+            inner = [extent[place] for place in self._changed_folders(pair)]
+            files = 0
             try:
-                entries, before = self.tree(new), self.tree(old)
+                self.tree(pair[1])
+                entries = self.tree(pair[0]).values()
+                files = sum(entry.mode not in (FOLDER, GITLINK) for entry in entries)
             except Unsound as unsound:
                 yield str(unsound)
-                continue
-            for name, entry in entries.items():
-                was = before.get(name)
-                if entry.mode == FOLDER and entry != was:
-                    folders.append((entry.oid, was.oid if was and was.mode == FOLDER else EMPTY))
+            height = 1 + max((height for height, _ in inner), default=0)
+            extent[pair] = height, files + sum(files for _, files in inner)
+        if tree != since and (fault := size_fault(tree, *extent[tree, since])):
+            yield fault
+
+    def _changed_folders(self, pair: tuple[str, str]) -> list[tuple[str, str]]:
+        """The folders right below the first of two trees that differ from the second's."""
+        try:
+            entries, before = self.tree(pair[0]), self.tree(pair[1])
+        except Unsound:
+            return []
+        changed = [(e, before.get(n)) for n, e in entries.items() if e != before.get(n)]
+        return [
+            (now.oid, was.oid if was and was.mode == FOLDER else EMPTY)
+            for now, was in changed
+            if now.mode == FOLDER
+        ]
 
     def _read(self, oid: str, kind: ObjectType) -> bytes:
         try:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pygit2
 from pygit2.enums import FileMode, ObjectType
 
+from ..errors import AiresearchError
+from ..reader.form import DEEPEST
 from ..record.unicode import folded
 
 Oid = pygit2.Oid
@@ -80,7 +82,15 @@ def read(repo: Repository, root: Oid, path: str) -> bytes | None:
 
 
 def walk(repo: Repository, root: Oid, under: str = "") -> Iterator[Entry]:
-    """Every file below `root`, folders opened, in git's order."""
+    """Every file below `root`, folders opened, in git's order.
+
+    Raises AiresearchError where folders lie deeper in each other than `DEEPEST`.
+    """
+    if under.count("/") > DEEPEST:
+        raise AiresearchError(
+            f"the folders below {under[:20]}... lie more than {DEEPEST} deep in each other",
+            "commit a tree that file systems can hold",
+        )
     for name, entry in _open(repo, root).items():
         if entry.mode == FileMode.TREE:
             yield from walk(repo, entry.oid, f"{under}{name}/")
@@ -121,6 +131,8 @@ def edit(repo: Repository, root: Oid, edits: Mapping[str, bytes | Entry | None])
     A file that already stands there keeps its mode. Folders left empty go. The paths must be
     sound: git itself would refuse the tree otherwise.
     """
+    if any(path.count("/") > DEEPEST for path in edits):
+        raise AiresearchError(f"a path is more than {DEEPEST} folders deep", "give a shorter one")
     entries = _open(repo, root)
     below: dict[str, dict[str, bytes | Entry | None]] = {}
     for path, value in edits.items():
