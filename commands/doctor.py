@@ -48,6 +48,9 @@ def doctor_command(context: click.Context, as_json: bool) -> None:
 def _hook(lab: Lab) -> Finding:
     """Installed in a checkout, as `init` does: a clone brings no hooks along."""
     if lab.repo.is_bare:
-        return Finding("hook", "ok", "pre-receive guards pushes: airesearch hook install")
+        if not hooks.is_guarded(lab.repo):
+            return Finding("hook", "warn", "no hook judges pushes", "airesearch hook install")
+        by_hand = hooks.install_receive(lab.repo)  # one of an earlier version is renewed
+        return Finding("hook", "warn" if by_hand else "ok", by_hand or "pre-receive guards pushes")
     by_hand = hooks.install_pre_commit(lab.repo)
     return Finding("hook", "warn" if by_hand else "ok", by_hand or "pre-commit is installed")

@@ -11,7 +11,13 @@ from ..agents.audit.push.push import push_faults, read_update
 from ..agents.audit.push.refusal import refusal
 from ..agents.audit.push.rights import read_rights
 from ..gitlab.hooks.install import install
-from ..gitlab.hooks.received import open_received, settings
+from ..gitlab.hooks.proc_receive import judged_file, remember
+from ..gitlab.hooks.received import (
+    open_received,
+    settings,
+    standing_faults,
+    trust_repository_alone,
+)
 from .say import echo
 
 _PUSHER = ("AIRESEARCH_PUSHER", "GIT_PUSHER", "REMOTE_USER", "USER")
@@ -49,11 +55,15 @@ def pre_commit(folder: Path) -> None:
 @click.pass_obj
 def pre_receive(folder: Path) -> None:
     """Judge a push; git's pre-receive hook calls this with a line for each ref on stdin."""
+    trust_repository_alone()
     lab = open_received(folder, os.environ)
+    lines = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").split("\n")[:-1]
+    judged = judged_file(Path(lab.repo.path), lines)
     pusher = next((os.environ[name] for name in _PUSHER if os.environ.get(name)), "")
-    people = [*settings(lab.repo, "airesearch.people"), "any"][0]
+    people = ["any", *settings(lab.repo, "airesearch.people")][-1]
     rights = read_rights(pusher, settings(lab.repo, "airesearch.pusher"), people)
-    lines = sys.stdin.buffer.read().decode("utf-8", "surrogateescape").splitlines()
-    faults = push_faults(lab, tuple(map(read_update, lines)), rights)
+    updates = tuple(map(read_update, lines))
+    faults = tuple(standing_faults(lab, updates)) or push_faults(lab, updates, rights)
     if faults:
         raise refusal("this push is refused, and nothing moved", faults)
+    remember(judged)

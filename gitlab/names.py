@@ -43,18 +43,22 @@ def node_at(ref: str, places: Collection[str]) -> tuple[str, int] | None:
     return (match["place"], int(match["id"])) if match and match["place"] in places else None
 
 
-def mistakable(name: str, trunk: str) -> str:
-    """What the name of a branch or tag could be taken for, by git, a reader or a file system.
+def like_a_labs(name: str, trunk: str) -> str:
+    """Why a branch or tag that is neither could be taken for the trunk's or a node's branch.
 
-    Empty where it could not. `name` is short, and neither the trunk's nor a node's branch.
+    Plain git takes a tag for a branch, and a file system that folds case one for another.
     """
     if not name.isprintable():
         return "holds characters that cannot be shown"
     folded = _fold(name)
+    is_like = folded.split("/")[0] == "node" or folded == _fold(trunk)
+    return "is named like the trunk or a node's branch, and is neither" if is_like else ""
+
+
+def mistakable(name: str) -> str:
+    """What else the name of a branch or tag could be taken for; empty where it could not."""
+    folded = _fold(name)
     parts = folded.split("/")
-    if parts[0] == "node" or folded == _fold(trunk):
-        # Plain git, or a file system that folds case, could take one for the other.
-        return "is named like the trunk or a node's branch, and is neither"
     if any(part == "node" and parts[at + 1].isdecimal() for at, part in enumerate(parts[:-1])):
         return "has a node's name in it, and a clone could take it for that node"
     if parts[0] in _PREFIXES:

@@ -2,15 +2,16 @@
 
 import os
 import shlex
-import site
 import sys
 from pathlib import Path
 
 import pygit2
 
 from ..errors import AiresearchError
+from ..isolated import own_module
 from ..lab.lab import open_repository
 from ..store.refs import common_folder
+from .proc_receive import REFS
 
 _MARK = "# airesearch hook: docs/policy.md says what it does and how to remove it"
 # No certificates: libgit2 would read them all at its start, and a hook opens no connection.
@@ -20,10 +21,9 @@ _TEMPLATE = """\
 {steps}
 python={python}
 if [ -x "$python" ]; then
-    exec env -u PYTHONHOME SSL_CERT_FILE= PYTHONPATH={source} "$python" -sP -m {module}
+    SSL_CERT_FILE= exec "$python" {words}
 fi
-if command -v airesearch >/dev/null 2>&1; then exec airesearch hook {name}; fi
-echo "airesearch is neither at $python nor on PATH, and this {event} needs it checked" >&2
+{instead}echo "airesearch is neither at $python nor on PATH, and this {event} needs it checked" >&2
 echo "  install it: pip install airesearch, then: airesearch hook install" >&2
 exit 1
 """
@@ -42,27 +42,33 @@ if [ -x "$0.user" ]; then
 $lines
 END
 fi"""
-_STEPS = {"pre-commit": ("commit", _PRE_COMMIT), "pre-receive": ("push", _PRE_RECEIVE)}
+# Who pushes to a path has a PATH of their own: what judges a push is not looked for there.
+_ANY_PYTHON = """\
+if command -v airesearch >/dev/null 2>&1; then exec airesearch hook pre-commit; fi
+"""
+_STEPS = {
+    "pre-commit": ("commit", _PRE_COMMIT, _ANY_PYTHON),
+    "pre-receive": ("push", _PRE_RECEIVE, ""),
+    "proc-receive": ("push", "", ""),
+}
 _MODULES = {
-    "pre-commit": "airesearch.commands.precommit",
-    "pre-receive": "airesearch hook pre-receive",
+    "pre-commit": ("airesearch.commands.precommit",),
+    "pre-receive": ("airesearch", "hook", "pre-receive"),
+    "proc-receive": ("airesearch.gitlab.hooks.proc_receive",),
 }
 
 
 def hook_text(name: str, python: str = sys.executable) -> str:
     """The hook file `name`: runs the user's own first, then `python`, an absolute path."""
-    event, steps = _STEPS[name]
-    # The folder to import us from, where an installation alone would not find us. Always given, if
-    # empty: a pusher's PYTHONPATH must not choose the modules that judge the push.
-    source = Path(__file__).parents[3]
-    is_installed = source.resolve() in {Path(path).resolve() for path in site.getsitepackages()}
+    event, steps, instead = _STEPS[name]
+    # Isolated: no variable of who pushes chooses the modules that judge the push.
+    words = shlex.join(own_module(*_MODULES[name])[1:])
     return _TEMPLATE.format(
         mark=_MARK,
         steps=steps,
         python=shlex.quote(python),
-        source=shlex.quote("" if is_installed else str(source)),
-        module=_MODULES[name],
-        name=name,
+        words=words,
+        instead=instead,
         event=event,
     )
 
@@ -78,14 +84,31 @@ def install_pre_commit(repo: pygit2.Repository) -> str:
 def install(folder: Path) -> tuple[str, str]:
     """Install the hook that fits the repository at `folder`; its name, and what to do by hand.
 
-    That is `pre-commit` in a checkout. In a bare repository it is `pre-receive`, and git is told to
-    check what it is sent.
+    That is `pre-commit` in a checkout. In a bare repository it is `pre-receive`, with
+    `proc-receive` beside it, and git is told to check what it is sent.
     """
     repo = open_repository(folder)
     if not repo.is_bare:
         return "pre-commit", install_pre_commit(repo)
+    return "pre-receive", install_receive(repo)
+
+
+def install_receive(repo: pygit2.Repository) -> str:
+    """The same of the two hooks of a shared lab: `proc-receive` moves what `pre-receive` let in."""
     repo.config["receive.fsckObjects"] = True
-    return "pre-receive", _install(repo, "pre-receive")
+    by_hand = _install(repo, "pre-receive")
+    if by_hand:
+        return by_hand
+    by_hand = _install(repo, "proc-receive")
+    for refs in () if by_hand else REFS:
+        repo.config.set_multivar("receive.procReceiveRefs", f"^{refs}$", refs)
+    return by_hand
+
+
+def is_guarded(repo: pygit2.Repository) -> bool:
+    """Whether the hook of a shared lab is installed, by this version or an earlier one."""
+    hook = common_folder(repo) / "hooks" / "pre-receive"
+    return hook.is_file() and _is_ours(hook) and os.access(hook, os.X_OK)
 
 
 def _install(repo: pygit2.Repository, name: str) -> str:
@@ -94,13 +117,15 @@ def _install(repo: pygit2.Repository, name: str) -> str:
     if "core.hooksPath" in repo.config:
         elsewhere = str(repo.config["core.hooksPath"])
     if elsewhere:
-        call = f"{shlex.quote(sys.executable)} -P -m {_MODULES[name]} || exit 1"
+        call = f"{shlex.join(own_module(*_MODULES[name]))} || exit 1"
         return f"git's hooks are in {elsewhere}, which is left alone; add to {name} there: {call}"
     folder.mkdir(exist_ok=True)
     hook, kept = folder / name, folder / f"{name}.user"
     text = hook.read_bytes() if hook.is_file() else b""
-    is_ours = not hook.is_symlink() and text.splitlines()[1:2] == [_MARK.encode()]
+    is_ours = _is_ours(hook)
     if not is_ours and (hook.is_symlink() or hook.exists()):
+        if name == "proc-receive":
+            return f"{hook} is yours, and git asks one only: a push may move some of its refs alone"
         if kept.is_symlink() or kept.exists():
             raise AiresearchError(
                 f"{hook} and {kept} are both yours, and one place is needed",
@@ -114,3 +139,10 @@ def _install(repo: pygit2.Repository, name: str) -> str:
         aside.chmod(0o755)
         aside.replace(hook)
     return ""
+
+
+def _is_ours(hook: Path) -> bool:
+    """Whether a file is a hook that we wrote."""
+    if hook.is_symlink() or not hook.is_file():
+        return False
+    return hook.read_bytes().splitlines()[1:2] == [_MARK.encode()]

@@ -1,13 +1,16 @@
 """A shared bare lab while it is pushed to: its refs as they stand, the pushed objects in sight."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pygit2
+from pygit2.enums import ConfigLevel
 
 from ..errors import AiresearchError
 from ..lab.lab import Lab, open_repository
+from ..store.refs import target
+from .push_view import Update
 
 _WRITE_FIRST = 100
 
@@ -26,6 +29,48 @@ def open_received(folder: Path, variables: Mapping[str, str]) -> Lab:
     for other in filter(None, others.split(os.pathsep)):
         repo.odb.add_disk_alternate(other)
     return Lab(repo, _trunk(repo))
+
+
+def trust_repository_alone() -> None:
+    """From now on this process reads no git configuration but that of a repository itself.
+
+    Who pushes to a path runs the hook with a HOME of their own, and what is set there would count.
+    Nor is it asked who owns the repository: git, who called us, has.
+    """
+    for level in (ConfigLevel.PROGRAMDATA, ConfigLevel.SYSTEM, ConfigLevel.XDG, ConfigLevel.GLOBAL):
+        pygit2.settings.search_path[level] = ""
+    pygit2.settings.owner_validation = False
+
+
+def standing_faults(lab: Lab, updates: Iterable[Update]) -> Iterator[str]:
+    """Why git itself will not, or should not, move a ref from where its client says that it is.
+
+    The old value of an update is what the client believes. And git asks nothing of the refs that it
+    leaves to our hook: its settings for them are heeded here.
+    """
+    head = lab.repo.references["HEAD"].target
+    worktrees = [Path(lab.repo.path, "worktrees", name) for name in lab.repo.list_worktrees()]
+    used = {(tree / "HEAD").read_text().removeprefix("ref: ").strip() for tree in worktrees}
+    for ref, old, new in ((update.ref, update.old, update.new) for update in updates):
+        stands = target(lab.repo, ref)
+        if (None if stands is None else str(stands)) != old:
+            there = "not there" if stands is None else f"at {str(stands)[:10]}"
+            yield f"{ref} is {there} and not {f'at {old[:10]}' if old else 'new'}: fetch it first"
+        elif old is None and new is None:
+            yield f"{ref} is deleted, and is not there"
+        elif not ref.startswith("refs/heads/"):
+            continue
+        elif new is None and (ref == head or _is_set(lab, "receive.denyDeletes")):
+            yield f"{ref} is deleted, and {'HEAD names it' if ref == head else 'no branch is here'}"
+        elif ref in used:
+            yield f"{ref} is checked out in a worktree of this lab"
+        elif old and new and _is_set(lab, "receive.denyNonFastForwards"):
+            if not lab.repo.descendant_of(new, old):
+                yield f"{ref} is rewritten, and none is here (receive.denyNonFastForwards)"
+
+
+def _is_set(lab: Lab, key: str) -> bool:
+    return key in lab.repo.config and lab.repo.config.get_bool(key)
 
 
 def settings(repo: pygit2.Repository, key: str) -> tuple[str, ...]:

@@ -152,7 +152,7 @@ def test_any_path_of_a_python(lab: Path, tmp_path: Path, folder: str) -> None:
     edit(lab, "README")
     done = commit(lab)
     assert done.returncode == 0
-    assert "called: -sP -m airesearch.commands.precommit" in done.stderr
+    assert "called: -I -c" in done.stderr
     assert not list(lab.rglob("bad"))
 
 

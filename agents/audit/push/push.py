@@ -4,14 +4,14 @@ It is judged by the audit of the lab as it would be after the push, held to the 
 commits that come, and by what only a push has: names of refs, rewriting, who pushes.
 """
 
-import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from ....gitlab.hooks.push_view import PushView, Update
 from ....gitlab.lab.lab import Lab
 from ....gitlab.leases.lease import FOLDER as LEASES
-from ....gitlab.names import node_branch
+from ....gitlab.names import NODE_ID, like_a_labs, mistakable, node_branch, node_of
 from ....gitlab.reader.values import EMPTY, Unsound
 from ..claims import node_claims
 from ..context import AuditContext
@@ -27,7 +27,6 @@ from ..node_history import (
 from ..promotions import promotion_claims
 from .rights import Rights
 
-_LEASE = re.compile(rf"{re.escape(LEASES)}/(?:[0-9]{{6}}|[1-9][0-9]{{6,99}})")
 _MOST_AHEAD = 1000
 """How far a node's id may be above the next lower one: workers publish out of order."""
 _LARGEST_LEASE = 4096
@@ -72,7 +71,7 @@ class Push:
     def faults(self, update: Update) -> Iterator[str]:
         """Every reason against one update."""
         kind, _, name = update.ref.removeprefix("refs/").partition("/")
-        trunk, folded = self._view.trunk, name.casefold()
+        trunk = self._view.trunk
         if update.ref.startswith(f"{LEASES}/"):
             yield from self.lease_faults(update)
         elif kind not in ("heads", "tags"):
@@ -81,11 +80,12 @@ class Push:
             yield from self.trunk_faults(update)
         elif update.ref.startswith("refs/heads/node/"):
             yield from self.node_faults(update)
-        elif folded.split("/")[0] == "node" or folded == trunk.casefold():
-            # Plain git, or a file system that folds case, could take one for the other.
-            yield "is named like the trunk or a node's branch, and is neither"
+        elif why := like_a_labs(name, trunk):
+            yield why
         elif not self._rights.people:
             yield "is people's, and people push nothing here (airesearch.people is none)"
+        elif why := mistakable(name):
+            yield from () if update.new is None else (why,)  # one that is there may go
         elif kind == "tags" and update.old is not None:
             yield "is a tag that is there already, and tags stay as they are"
         else:
@@ -93,7 +93,7 @@ class Push:
 
     def lease_faults(self, update: Update) -> Iterator[str]:
         """A lease is set or taken away; it is no history."""
-        if not _LEASE.fullmatch(update.ref):
+        if not NODE_ID.fullmatch(update.ref.removeprefix(f"{LEASES}/")):
             yield f"is no lease's name: those are {LEASES}/000042"
         elif update.new and not 0 <= self._view.blob_size(update.new) <= _LARGEST_LEASE:
             yield f"would hold no lease: that is a blob of at most {_LARGEST_LEASE} bytes"
@@ -102,15 +102,15 @@ class Push:
 
     def node_faults(self, update: Update) -> Iterator[str]:
         """A node's branch grows, by true records of its own."""
-        name = update.ref.removeprefix("refs/heads/node/")
-        if not (name.isascii() and name.isdigit() and node_branch(int(name)) == f"node/{name}"):
+        node = node_of(update.ref.removeprefix("refs/heads/"))
+        if node is None:
             yield "is no node's name: those are node/000042"
-        elif int(name) > (below := self._below(int(name))) + _MOST_AHEAD:
+        elif node > (below := self._below(node)) + _MOST_AHEAD:
             yield f"is too far above node {below}, the next lower one: ids follow each other"
         elif update.new is None:
             yield "is deleted, and a node's branch stays"
-        elif (history := self.context.nodes.get(int(name))) is None:
-            for _, commit, what in self.context.nodes.faults[int(name)]:
+        elif (history := self.context.nodes.get(node)) is None:
+            for _, commit, what in self.context.nodes.faults[node]:
                 yield f"{commit[:10]}: {what}"
         else:
             commits = [step.commit.id for step in history.steps]
@@ -122,7 +122,12 @@ class Push:
 
     def _below(self, node: int) -> int:
         """The highest id below a node's, -1 where there is none."""
-        return max((other for other in self._view.node_tips if other < node), default=-1)
+        at = bisect_left(self._ids, node)
+        return self._ids[at - 1] if at else -1
+
+    @cached_property
+    def _ids(self) -> list[int]:
+        return list(self._view.node_tips)
 
     def _node_claims(self, history: NodeHistory, begun: int) -> Claims:
         """What is false of a node of which `begun` commits are here, or cannot be known."""
@@ -183,8 +188,8 @@ class Push:
         nodes = self.context.nodes
         known = set(self.context.trunk.line)
         for ref in (other.ref for other in self._updates if other.new is not None):
-            name = ref.removeprefix("refs/heads/node/")
-            history = nodes.get(int(name)) if name.isdecimal() else None
+            node = node_of(ref.removeprefix("refs/heads/"))
+            history = None if node is None else nodes.get(node)
             known.update(step.commit.id for step in (history.steps if history else ()))
         for oid in self._view.unseen(update.new, known):
             commit = self.context.objects.commit(oid)
