@@ -131,6 +131,8 @@ def read_record(commit: Commit) -> tuple[Record | None, str]:
         return None, f"its message claims to be a record and is {error.what}"
     if record is not None and commit.encoding:
         return None, "its message claims to be a record and another encoding than UTF-8"
+    if "\0" in commit.message:
+        return None, "its message holds a NUL, at which git stops to read"
     return record, ""
 
 

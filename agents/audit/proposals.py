@@ -1,19 +1,21 @@
 """Whether a proposal changed what it says it did, and only what it was allowed to."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ...gitlab.reader.form import MODES
 from ...gitlab.reader.trees import candidate, content, edits, find, lines_fault
 from ...gitlab.reader.values import Edit, Entry, Objects
 from ...gitlab.record.facts import Diff, Operator
-from ...gitlab.record.paths import BUS, FAILED, REFUSED, TRANSCRIPT
+from ...gitlab.record.paths import BUS, CUT, FAILED, LARGEST_TRACE, REFUSED, TRANSCRIPT
 from ...gitlab.record.text import quote_path
 from ...gitlab.store.change import Change, PathChange
 from ...policies.access.guard import GIT_ALONE
 from ...policies.paths import is_under
 from ..trials.program_id import may_be_program
 from .context import AuditContext
-from .node_history import Claims, NodeHistory
+from .node_history import Claims, NodeHistory, read_record
 from .rules import Rules
 
 _LISTED = 20
@@ -23,7 +25,7 @@ _SNIFFED = 8000
 
 def proposal_claims(context: AuditContext, history: NodeHistory) -> Claims:
     """Where it grew, what it changed, and what it says of that."""
-    for faults in (_parent_faults, _size_faults, _tree_faults):
+    for faults in (_parent_faults, _size_faults, _tree_faults, _trace_faults):
         for what in faults(context, history):
             yield history.steps[0].commit.id, what
 
@@ -39,14 +41,22 @@ def _parent_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]
         yield f"no agent proposed it, and {said.operator} is nothing that git does alone"
     elif said.agent == GIT_ALONE:
         yield from _merge_faults(context, history)
-    if len(set(said.parent_node)) > 1 and said.operator is not Operator.MERGE:
+    if len(said.parent_node) > 1 and said.operator is not Operator.MERGE:
         yield f"{said.operator} has more than one Parent-Node"
+    elif said.operator is Operator.MERGE and len(set(said.parent_node)) != 2:
+        yield "a merge names two nodes, and it does not"
     for parent, commit in zip(said.parent_node, history.steps[0].commit.parents, strict=False):
         older = context.nodes.get(parent)
         if parent >= history.node:
             yield f"its Parent-Node {parent} is not older than it"
-        elif older is not None and not older.holds(commit):
+        elif not (_records(context, commit, parent) if older is None else older.holds(commit)):
             yield f"its parent {commit} is not on the branch of its Parent-Node {parent}"
+
+
+def _records(context: AuditContext, commit: str, node: int) -> bool:
+    """Whether a commit is one of a node's, whose branch a clone may lack."""
+    record, _ = read_record(context.objects.commit(commit))
+    return record is not None and record.node == node
 
 
 def _merge_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
@@ -101,6 +111,20 @@ def _tree_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
         yield f"{said.agent} was not allowed this change: {reason}"
 
 
+def _trace_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
+    """What a refused or failed proposal leaves is what whoever measures it can read."""
+    path, said = context.trace(history), history.propose
+    if not path:
+        return
+    left = find(context.objects, history.steps[0].commit.tree, path)
+    if left is None or left.mode != 0o100644:
+        yield f"its {path} is no plain file"
+    elif len(context.objects.blob(left.oid)) > LARGEST_TRACE + len(CUT):
+        yield f"its {path} is larger than {LARGEST_TRACE:,} bytes"
+    if path == REFUSED and not re.search(r"^Refused: \S", said.body, re.MULTILINE):
+        yield "a refused proposal says why in `Refused:` lines, and it has none"
+
+
 def _reasons_against(context: AuditContext, history: NodeHistory, rules: Rules) -> Iterator[str]:
     said, found = history.propose, context.proposed(history)
     changed = {edit.path for edit in found}
@@ -114,6 +138,9 @@ def _reasons_against(context: AuditContext, history: NodeHistory, rules: Rules) 
     elif said.agent not in rules.policies:
         yield f"{said.agent} is not on the team of {rules.task.name}"
     else:
+        for edit in found:
+            if edit.new is not None and edit.new.mode not in MODES:
+                yield f"{quote_path(edit.path)} has a mode that git does not give"
         paths = [_path_change(context.objects, edit) for edit in found]
         if paths:
             # A limit on lines is one on the whole change, and so is the record of them.

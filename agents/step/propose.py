@@ -7,7 +7,7 @@ from ...gitlab.desk.desk import Desk
 from ...gitlab.errors import AiresearchError, Denied
 from ...gitlab.names import node_branch
 from ...gitlab.record.facts import Diff, Dollars, Operator
-from ...gitlab.record.paths import FAILED, REFUSED, RESULT, TRANSCRIPT
+from ...gitlab.record.paths import CUT, FAILED, LARGEST_TRACE, REFUSED, RESULT, TRANSCRIPT
 from ...gitlab.record.records import Propose, quoted
 from ...gitlab.record.unicode import undirected
 from ...gitlab.store.change import Change, Check, PathChange, compare, patch
@@ -28,7 +28,6 @@ from ..proposers.replies import forget, proposal_of, receipt_of
 from ..snapshot import Snapshot
 from ..trials.program_id import program
 
-_PATCH_LIMIT = 1 << 16
 _NO_DIFF = Diff(0, 0, 0)
 _REMEMBERED, _EXTREMES = 1000, 100
 """How many nodes a proposer is told of, and how many of them for the best and the worst scores."""
@@ -97,7 +96,9 @@ def propose(now: Snapshot, new: New) -> Node:
         what = str(error) if is_said else f"{type(error).__name__}: {error}"
         receipt = error.receipt if isinstance(error, ProposalFailed) else None
         proposal = Proposal(f"no proposal, {what}", receipt=receipt)
-        tree = edit(lab.repo, before, {FAILED: what.encode("utf-8", "replace") + b"\n"})
+        told = what.encode("utf-8", "replace")
+        told = told[:LARGEST_TRACE] + CUT if len(told) > LARGEST_TRACE else told + b"\n"
+        tree = edit(lab.repo, before, {FAILED: told})
         check = refusal_policy(policy.agent).check
         return _commit(now, new, proposal, Change((), _NO_DIFF), tree, check)
     proposal = replace(proposal, body=quoted(proposal.body))
@@ -122,7 +123,7 @@ def _refused(
     before = lab.tree_of(new.expansion.parents[0].tip)
     reasons = undirected("\n".join(f"Refused: {reason}" for reason in denied.reasons))
     proposal = replace(proposal, body=f"{proposal.body}\n\n{reasons}")
-    shown = patch(lab.repo, before, desk.shown_tree(), _PATCH_LIMIT)
+    shown = patch(lab.repo, before, desk.shown_tree(), LARGEST_TRACE)
     tree = edit(lab.repo, before, {REFUSED: shown or b"(no change that may be shown)\n"})
     check = refusal_policy(_policy(now, new).agent).check
     return _commit(now, new, proposal, Change(paths, _NO_DIFF), tree, check)

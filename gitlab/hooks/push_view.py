@@ -8,8 +8,10 @@ import pygit2
 
 from ..lab.lab import Lab
 from ..names import HEADS, node_at
+from ..reader.values import Unsound
 from ..store.objects import LibgitObjects
 from ..store.refs import node_tips, tip
+from ..store.trees import Oid
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,23 @@ class PushView:
         return dict(sorted(found.items()))
 
     def unseen(self, new: str, known: Container[str]) -> Iterator[str]:
-        """The commits below `new` that no ref of the lab leads to yet and that are not `known`."""
+        """The commits below `new` that no ref of the lab leads to yet and that are not `known`.
+
+        Raises Unsound where one does not parse.
+        """
         walk = self._repo.walk(new)
-        for oid in filter(None, (tip(self._repo, ref) for ref in self._repo.references)):
-            if self.is_commit(str(oid)):
-                walk.hide(oid)
-        yield from (oid for oid in (str(commit.id) for commit in walk) if oid not in known)
+        for oid in self._tips:
+            walk.hide(oid)
+        try:
+            yield from (oid for oid in (str(commit.id) for commit in walk) if oid not in known)
+        except pygit2.GitError as error:
+            raise Unsound(f"what {new} grew from does not parse") from error
+
+    @cached_property
+    def _tips(self) -> set[Oid]:
+        """The commits that the refs of the lab lead to."""
+        oids = {tip(self._repo, ref) for ref in self._repo.references}
+        return {oid for oid in oids if oid is not None and self.is_commit(str(oid))}
 
     def is_commit(self, oid: str) -> bool:
         """Whether `oid` is a commit, or a tag of one."""

@@ -48,6 +48,11 @@ def standing_faults(lab: Lab, updates: Iterable[Update]) -> Iterator[str]:
     The old value of an update is what the client believes. And git asks nothing of the refs that it
     leaves to our hook: its settings for them are heeded here.
     """
+    config = lab.repo.config
+    is_set = {
+        name: f"receive.deny{name}" in config and config.get_bool(f"receive.deny{name}")
+        for name in ("Deletes", "NonFastForwards")
+    }
     head = lab.repo.references["HEAD"].target
     worktrees = [Path(lab.repo.path, "worktrees", name) for name in lab.repo.list_worktrees()]
     used = {(tree / "HEAD").read_text().removeprefix("ref: ").strip() for tree in worktrees}
@@ -60,17 +65,14 @@ def standing_faults(lab: Lab, updates: Iterable[Update]) -> Iterator[str]:
             yield f"{ref} is deleted, and is not there"
         elif not ref.startswith("refs/heads/"):
             continue
-        elif new is None and (ref == head or _is_set(lab, "receive.denyDeletes")):
-            yield f"{ref} is deleted, and {'HEAD names it' if ref == head else 'no branch is here'}"
+        elif new is None and ref == head:
+            yield f"{ref} is deleted, and HEAD names it"
+        elif new is None and is_set["Deletes"]:
+            yield f"{ref} is deleted, and none is here (receive.denyDeletes)"
         elif ref in used:
             yield f"{ref} is checked out in a worktree of this lab"
-        elif old and new and _is_set(lab, "receive.denyNonFastForwards"):
-            if not lab.repo.descendant_of(new, old):
-                yield f"{ref} is rewritten, and none is here (receive.denyNonFastForwards)"
-
-
-def _is_set(lab: Lab, key: str) -> bool:
-    return key in lab.repo.config and lab.repo.config.get_bool(key)
+        elif old and new and is_set["NonFastForwards"] and not lab.repo.descendant_of(new, old):
+            yield f"{ref} is rewritten, and none is here (receive.denyNonFastForwards)"
 
 
 def settings(repo: pygit2.Repository, key: str) -> tuple[str, ...]:

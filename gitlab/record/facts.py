@@ -12,6 +12,14 @@ Goal = Literal["minimize", "maximize"]
 METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.@/-]*")
 
 
+def whole(text: str) -> int:
+    """A number that fits into 64 bits, as whatever keeps it must hold it."""
+    number = int(text)
+    if abs(number) >= 1 << 63:
+        raise ValueError(f"{text[:20]}... is too large a number")
+    return number
+
+
 class Operator(StrEnum):
     """How a child was made from its parents."""
 
@@ -114,7 +122,7 @@ class Noise:
     @classmethod
     def parse(cls, text: str) -> Self:
         sd, _, freedom = text.partition(", ")
-        return cls(float(sd), int(freedom.removesuffix(" degrees of freedom")))
+        return cls(float(sd), whole(freedom.removesuffix(" degrees of freedom")))
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,7 @@ class Trial:
     @classmethod
     def parse(cls, text: str) -> Self:
         node, _, replicate = text.partition(".")
-        return cls(int(node), int(replicate))
+        return cls(whole(node), whole(replicate))
 
 
 @dataclass(frozen=True)
@@ -160,7 +168,7 @@ class Diff:
         match = re.fullmatch(r"(\d+) files?, \+(\d+) -(\d+)", text)
         if match is None:
             raise ValueError(text)
-        return cls(*map(int, match.groups()))
+        return cls(*map(whole, match.groups()))
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from .facts import (
     Status,
     Trial,
     Verdict,
+    whole,
 )
 from .text import one_line, prose
 from .unicode import undirected
@@ -241,4 +242,4 @@ def _key(name: str) -> str:
 def _reader(hint: Any) -> Any:
     if get_origin(hint) in (tuple, Union, UnionType):
         hint = get_args(hint)[0]
-    return getattr(hint, "parse", hint)
+    return whole if hint is int else getattr(hint, "parse", hint)

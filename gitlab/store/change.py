@@ -10,6 +10,7 @@ from pygit2.enums import FileMode
 
 from ..errors import Denied
 from ..record.facts import Diff
+from ..record.paths import CUT
 from ..record.text import quote_path
 from .trees import Difference, Entry, differences
 
@@ -110,7 +111,7 @@ def patch(
         for part in old_tree.diff_to_tree(new_tree)
         if part is not None and not part.delta.new_file.raw_path.startswith(left_out)
     )
-    return data if len(data) <= limit else data[:limit] + b"\n... cut here\n"
+    return data if len(data) <= limit else data[:limit] + CUT
 
 
 def _path_change(repo: pygit2.Repository, difference: Difference) -> PathChange:

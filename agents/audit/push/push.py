@@ -13,6 +13,7 @@ from ....gitlab.lab.lab import Lab
 from ....gitlab.leases.lease import FOLDER as LEASES
 from ....gitlab.names import NODE_ID, like_a_labs, mistakable, node_branch, node_of
 from ....gitlab.reader.values import EMPTY, Unsound
+from ....gitlab.record.parents import compared_parent
 from ..claims import node_claims
 from ..context import AuditContext
 from ..node_history import (
@@ -120,6 +121,14 @@ class Push:
             old = commits[: commits.index(update.old) + 1] if update.old and grows else ()
             yield from _listed(self._node_claims(history, len(old)), update.new, old)
 
+    @cached_property
+    def _old_line(self) -> frozenset[str]:
+        """The commits of trunk that are no part of this push."""
+        line = list(self.context.trunk.line)
+        came = [up for up in self._updates if up.ref == f"refs/heads/{self._view.trunk}"]
+        old = came[0].old if came else self._view.trunk_tip
+        return frozenset(line[line.index(old) :] if old in line else ())
+
     def _below(self, node: int) -> int:
         """The highest id below a node's, -1 where there is none."""
         at = bisect_left(self._ids, node)
@@ -137,6 +146,13 @@ class Push:
         for parent in history.propose.parent_node:
             if context.nodes.get(parent) is None:
                 yield tip, f"its Parent-Node {parent} is not here"
+        for promotion in context.trunk.all:
+            parents = promotion.commit.parents
+            is_old = promotion.commit.id in self._old_line and parents
+            if promotion.record.node == history.node and is_old:
+                winner = compared_parent(promotion.record, parents)
+                if not history.holds(winner):
+                    yield tip, f"trunk has {winner} of it, which is not on this branch"
         base = context.base(history.node)
         if base is None:
             yield tip, "it goes back to no baseline that grew from a commit of people on trunk"
@@ -191,14 +207,18 @@ class Push:
             node = node_of(ref.removeprefix("refs/heads/"))
             history = None if node is None else nodes.get(node)
             known.update(step.commit.id for step in (history.steps if history else ()))
-        for oid in self._view.unseen(update.new, known):
+        yield from _listed(self._side_claims(self._view.unseen(update.new, known)), update.new, ())
+
+    def _side_claims(self, oids: Iterator[str]) -> Claims:
+        for oid in oids:
             commit = self.context.objects.commit(oid)
             record, fault = read_record(commit)
             if record is not None:
                 what = f"it claims to be {record.agent}'s {record.action}"
                 fault = f"{what}, on no node's branch, nor on the trunk, {self._view.trunk}"
-            for why in filter(None, (fault or agent_fault(commit), *self._rights.people_faults())):
-                yield f"{oid[:10]}: {why}"
+            for why in (fault or agent_fault(commit), *self._rights.people_faults()):
+                if why:
+                    yield oid, why
 
 
 def _listed(claims: Claims, tip: str, old: Sequence[str]) -> Iterator[str]:

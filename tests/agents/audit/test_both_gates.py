@@ -50,6 +50,7 @@ ONLY_A_PUSH = (
     "is not here",  # verify takes a clone that has less than all
     "it goes back to no baseline",  # so too
     "is rewritten",  # verify asks the reflog
+    "trunk has",  # verify names it at the promotion
 )
 
 
