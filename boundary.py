@@ -78,6 +78,8 @@ def _prepare_streams() -> None:
 def _fix_for(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _FIXES["no space left"]
+    if isinstance(error, OSError) and "/airesearch/" in str(error.filename):
+        return "something is in the way among our caches, or was removed: rm -rf .git/airesearch"
     text = str(error).lower()
     from_git = type(error).__module__ == "_pygit2"
     default = "the repository itself is at fault; look: git fsck" if from_git else ""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from ..gitlab.store.refs import replaced
 from .say import (
     NodeNumber,
     as_json,
@@ -31,7 +32,9 @@ def status_command(folder: Path, as_json: bool) -> None:
       airesearch status
       airesearch status --json
     """
-    facts = status.facts(LabView(folder))
+    view = LabView(folder)
+    view.lab.notices.add(replaced(view.lab.repo))
+    facts = status.facts(view)
     if as_json:
         print_json(facts)
     else:

@@ -10,7 +10,7 @@ from .claims import node_claims
 from .context import AuditContext
 from .node_history import Claims, Nodes, Trunk, read_trunk
 from .promotions import promotion_claims
-from .rewrites import Violation, deleted, leave_mark, rewriting
+from .rewrites import Violation, deleted, disguised, leave_mark, rewriting
 
 Progress = Callable[[int, int], None]
 """Told how many nodes of how many are done."""
@@ -74,7 +74,11 @@ def verify(repository: Repository, progress: Progress) -> Report:
         report.collect(claims, promotion.commit.id, repository.trunk)
     refs = {ref: tip for tips in branches.values() for ref, tip in tips.items()}
     refs |= repository.tips(repository.trunk)
-    for violation in (*rewriting(repository, refs, trunk), *deleted(repository, branches)):
+    for violation in (
+        *rewriting(repository, refs, trunk),
+        *deleted(repository, branches),
+        *disguised(repository),
+    ):
         report.add(violation.commit, violation.branch, violation.what)
     report.nodes, report.objects = len(histories), objects.checked
     if not report.violations:

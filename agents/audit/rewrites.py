@@ -1,15 +1,16 @@
 """Whether branches only grew: their reflogs, and the mark that the last clean audit left."""
 
 import json
-import os
 from collections import deque
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...gitlab.reader.repository import Repository, shown
 from ...gitlab.reader.values import NOTHING, Objects, Unsound
 from ...gitlab.record.records import Promote
+from ...gitlab.store.own_file import read_own, write_own
 from .node_history import Trunk, read_record
 
 _MARK = "audited.json"
@@ -47,6 +48,16 @@ def deleted(repository: Repository, branches: dict[int, dict[str, str]]) -> Iter
             yield Violation(tip, name, "the branch was deleted: an earlier audit saw it here")
 
 
+def disguised(repository: Repository) -> Iterator[Violation]:
+    """What plain git shows here otherwise than it is: it reads these refs and files, we do not."""
+    for ref in repository.refs:
+        if ref.startswith("refs/replace/"):
+            oid = ref.rpartition("/")[2]
+            yield Violation(oid, "refs/replace", f"git shows another object in its place: {ref}")
+    if repository.has_grafts:
+        yield Violation("", "info/grafts", "git shows other parents than the commits have")
+
+
 def leads_to(objects: Objects, old: str, new: str) -> bool:
     """Whether `old` is `new` or one of its ancestors, or an unsound one leaves that open."""
     waiting, seen = deque([new]), {new}
@@ -82,7 +93,7 @@ def _lost_promotion(objects: Objects, old: str, trunk: Trunk) -> bool:
 def read_mark(home: Path) -> dict[str, str]:
     """The tips that the last clean audit saw, by ref; none where there is no sound mark."""
     try:
-        found = json.loads((home / _MARK).read_bytes())
+        found = json.loads(read_own(home / _MARK))
     except (OSError, ValueError, RecursionError):
         return {}
     sound = isinstance(found, dict) and all(isinstance(tip, str) for tip in found.values())
@@ -91,10 +102,5 @@ def read_mark(home: Path) -> dict[str, str]:
 
 def leave_mark(home: Path, refs: dict[str, str]) -> None:
     """Remember the tips. Where nothing can be written, only the next audit's comparison is lost."""
-    aside = home / f"{_MARK}.{os.getpid()}"
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps(refs, indent=0) + "\n")
-        aside.replace(home / _MARK)
-    except OSError:
-        return
+    with suppress(OSError):
+        write_own(home / _MARK, json.dumps(refs, indent=0).encode() + b"\n")

@@ -6,11 +6,11 @@ the next one needs to wait for the same job.
 """
 
 import json
-import os
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from ...gitlab.store.own_file import clear, read_own, write_own
 from ..trials.job import Job
 from ..trials.outcome import Outcome
 from .base import Executor, Handle, Lost
@@ -28,12 +28,9 @@ def run_trial(executor: Executor, home: Path, job: Job) -> Outcome:
         with suppress(Lost):
             return _wait(executor, kept, home, job)
     handle = executor.submit(job)
-    file = _file(home, job.label)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_name(f"{file.name}.{os.getpid()}")
-    fresh.write_text(json.dumps({"job": job.to_json(), "handle": asdict(handle)}))
+    note = json.dumps({"job": job.to_json(), "handle": asdict(handle)})
     # Not synced: a power cut that takes the handle has the job run twice, and count once.
-    fresh.replace(file)
+    write_own(_file(home, job.label), note.encode())
     return _wait(executor, handle, home, job)
 
 
@@ -49,7 +46,7 @@ def _wait(executor: Executor, handle: Handle, home: Path, job: Job) -> Outcome:
 def kept_handle(home: Path, job: Job) -> Handle | None:
     """The handle of exactly this job; None where there is none that can be read."""
     try:
-        kept = json.loads(_file(home, job.label).read_text())
+        kept = json.loads(read_own(_file(home, job.label)))
         return Handle(**kept["handle"]) if kept["job"] == job.to_json() else None
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
@@ -57,7 +54,7 @@ def kept_handle(home: Path, job: Job) -> Handle | None:
 
 def forget(home: Path, label: str) -> None:
     """Remove the handle of a trial: its outcome is recorded, or nobody wants it."""
-    _file(home, label).unlink(missing_ok=True)
+    clear(_file(home, label))
 
 
 def _file(home: Path, label: str) -> Path:

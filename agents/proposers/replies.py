@@ -16,6 +16,7 @@ from typing import Any
 from ...gitlab.desk.desk import Desk
 from ...gitlab.events import emit
 from ...gitlab.record.facts import Operator
+from ...gitlab.store.own_file import clear, read_own, write_own
 from ..executors.local.process import listening, locked_tempdir, reap_orphans, remove
 from .base import Answer, Brief, PaidProposer, Proposal, Proposer, Receipt
 
@@ -65,9 +66,8 @@ def ask_once(home: Path, agent: str, proposer: PaidProposer, desk: Desk, brief: 
 def keep(home: Path, node: int, reply: Reply) -> Reply:
     """The same from where it outlives us: a note of it, and its folder; both are on disk."""
     place, note = _places(home, node)
-    place.parent.mkdir(parents=True, exist_ok=True)
     forget(home, node)
-    note.write_text(json.dumps({**asdict(reply), "folder": None}))
+    write_own(note, json.dumps({**asdict(reply), "folder": None}).encode())
     reply.folder.rename(place)
     # Of the whole machine: what an agent left may be links, pipes, or too deep to walk.
     os.sync()
@@ -78,7 +78,7 @@ def recall(home: Path, node: int) -> Reply | None:
     """The reply to what was asked for `node`; None where there is none, or it is not whole."""
     place, note = _places(home, node)
     try:
-        facts: dict[str, Any] = json.loads(note.read_text())
+        facts: dict[str, Any] = json.loads(read_own(note))
         answer = facts["answer"]
         receipt = None if answer["receipt"] is None else Receipt(**answer["receipt"])
         parents, operator = tuple(facts["parents"]), Operator(facts["operator"])
@@ -97,8 +97,9 @@ def receipt_of(home: Path, node: int, agent: str) -> Receipt | None:
 def forget(home: Path, node: int) -> None:
     """Remove the reply for `node`: its commit is there."""
     place, note = _places(home, node)
-    note.unlink(missing_ok=True)
+    clear(note)
     remove(place)
+    clear(place)  # what was no folder
 
 
 def tidy(home: Path, nodes: Container[int]) -> None:

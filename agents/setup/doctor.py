@@ -9,6 +9,7 @@ from typing import Literal
 
 from ...gitlab.errors import AiresearchError
 from ...gitlab.lab.lab import Lab
+from ...gitlab.store.refs import replaced
 from ...gitlab.store.trees import Oid, find, read
 from ...gitlab.tree.lab_tree import load_tree
 from ...policies.paths import is_under, matches
@@ -46,6 +47,8 @@ def examine(lab: Lab | None, variables: Mapping[str, str]) -> list[Finding]:
             task = read_task(lab, tree)
             ready_team(lab, tree, task, variables)
             of_lab = [Finding("task", "ok", task.name)]
+            if disguise := replaced(lab.repo):
+                of_lab.append(Finding("replace", "warn", disguise, "git replace -d OBJECT"))
         except AiresearchError as error:
             of_lab = [Finding("task", "mend", error.what, error.mend)]
         if task is not None:

@@ -23,7 +23,8 @@ from ..remote.behind import lagging
 from ..remote.publish import Wire
 from ..store.change import Check, compare
 from ..store.durable import enable, sync
-from ..store.refs import branch_tip, common_folder, places, swap, tip
+from ..store.refs import branch_tip, common_folder, has_grafts, places, swap, tip
+from ..store.sharing import share
 from ..store.trees import EMPTY, Entry, edit, find, pick
 from .checkout import checkouts
 
@@ -220,6 +221,11 @@ def open_lab(start: Path, *, publish: bool = False) -> Lab:
             "this clone is shallow, and the history is the record",
             "fetch all of it: git fetch --unshallow origin '+refs/heads/*:refs/remotes/origin/*'",
         )
+    if has_grafts(common_folder(repo)):
+        raise AiresearchError(
+            "info/grafts tells other parents than the commits do, and the history is the record",
+            f"remove it: rm {common_folder(repo) / 'info' / 'grafts'}",
+        )
     return Lab(repo, _trunk(repo), Wire(repo) if publish else None)
 
 
@@ -238,7 +244,9 @@ def open_repository(start: Path) -> pygit2.Repository:
             "start a lab: airesearch init --example digits, or `git init` and commit your code, "
             "then airesearch init",
         )
-    return pygit2.Repository(place, RepositoryOpenFlag.NO_SEARCH)
+    repo = pygit2.Repository(place, RepositoryOpenFlag.NO_SEARCH)
+    share(repo)
+    return repo
 
 
 def _trunk(repo: pygit2.Repository) -> str:

@@ -12,6 +12,7 @@ from dulwich.repo import Repo
 from ..errors import AiresearchError
 from ..names import node_at, node_places
 from ..record.paths import TASK_FILE
+from ..store.refs import has_grafts
 from .objects import DulwichObjects
 from .trees import find
 from .values import Unsound
@@ -48,6 +49,11 @@ class Repository:
     def home(self) -> Path:
         """Where the audit keeps its mark; whatever is here may be deleted at any time."""
         return Path(self._repo.commondir(), "airesearch")
+
+    @property
+    def has_grafts(self) -> bool:
+        """Whether a file gives commits other parents than they have."""
+        return has_grafts(Path(self._repo.commondir()))
 
     @cached_property
     def refs(self) -> dict[str, str]:

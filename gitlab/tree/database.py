@@ -117,6 +117,8 @@ class Database:
                 with suppress(OSError):
                     if not stat.S_ISREG(self._path.lstat().st_mode):
                         raise Damaged("it is no file")
+                with suppress(OSError):  # SQLite's own would not be for a group to write
+                    os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
                 self._connection = self._connect(str(self._path))
                 self._inode = self._path.stat().st_ino
         self._process = os.getpid()
