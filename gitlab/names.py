@@ -48,8 +48,6 @@ def like_a_labs(name: str, trunk: str) -> str:
 
     Plain git takes a tag for a branch, and a file system that folds case one for another.
     """
-    if not name.isprintable():
-        return "holds characters that cannot be shown"
     folded = _fold(name)
     is_like = folded.split("/")[0] == "node" or folded == _fold(trunk)
     return "is named like the trunk or a node's branch, and is neither" if is_like else ""
@@ -63,9 +61,9 @@ def mistakable(name: str) -> str:
         return "has a node's name in it, and a clone could take it for that node"
     if parts[0] in _PREFIXES:
         return f"begins like the branches that git has below {parts[0]}"
-    if _HEAD.fullmatch(folded):
+    if _HEAD.fullmatch(name.casefold()):
         return "is a name that git keeps for itself"
-    if _OBJECT.fullmatch(folded):
+    if _OBJECT.fullmatch(name.casefold()):
         return "could be taken for a commit's name"
     return ""
 

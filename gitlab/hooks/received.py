@@ -57,6 +57,9 @@ def standing_faults(lab: Lab, updates: Iterable[Update]) -> Iterator[str]:
     worktrees = [Path(lab.repo.path, "worktrees", name) for name in lab.repo.list_worktrees()]
     used = {(tree / "HEAD").read_text().removeprefix("ref: ").strip() for tree in worktrees}
     for ref, old, new in ((update.ref, update.old, update.new) for update in updates):
+        if not ref.isprintable():
+            yield f"{ref} holds characters that cannot be shown"
+            continue
         stands = target(lab.repo, ref)
         if (None if stands is None else str(stands)) != old:
             there = "not there" if stands is None else f"at {str(stands)[:10]}"

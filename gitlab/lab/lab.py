@@ -16,6 +16,7 @@ from pygit2.enums import FileMode, RepositoryOpenFlag
 from ..errors import AiresearchError, RefMoved
 from ..events import emit
 from ..names import node_branch
+from ..reader.grafts import has_grafts
 from ..record.parents import compared_parent
 from ..record.paths import BUS, TASK_FILE
 from ..record.records import Record
@@ -23,7 +24,7 @@ from ..remote.behind import lagging
 from ..remote.publish import Wire
 from ..store.change import Check, compare
 from ..store.durable import enable, sync
-from ..store.refs import branch_tip, common_folder, has_grafts, places, swap, tip
+from ..store.refs import branch_tip, common_folder, places, swap, tip
 from ..store.sharing import share
 from ..store.trees import EMPTY, Entry, edit, find, pick
 from .checkout import checkouts

@@ -12,7 +12,7 @@ from dulwich.repo import Repo
 from ..errors import AiresearchError
 from ..names import node_at, node_places
 from ..record.paths import TASK_FILE
-from ..store.refs import has_grafts
+from .grafts import has_grafts
 from .objects import DulwichObjects
 from .trees import find
 from .values import Unsound

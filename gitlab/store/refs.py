@@ -39,15 +39,6 @@ def _common_folder(path: str) -> Path:
     return (own / link.read_text().strip()).resolve() if link.exists() else own
 
 
-def has_grafts(home: Path) -> bool:
-    """Whether a file in the git folder `home` gives commits other parents than they have."""
-    try:
-        lines = (home / "info" / "grafts").read_bytes().splitlines()
-    except OSError:
-        return False
-    return any(line.strip() and not line.startswith(b"#") for line in lines)
-
-
 def replaced(repo: Repository) -> str:
     """What to tell where plain git shows other objects than there are; empty where it does not."""
     if not names_below(repo, "refs/replace"):
@@ -131,7 +122,7 @@ def target(repo: Repository, ref: str) -> Oid | None:
     """The object a full ref name holds, of any kind; `UNREADABLE` where it names none, or None."""
     try:
         reference = repo.references.get(ref)
-    except pygit2.GitError:
+    except (ValueError, pygit2.GitError):
         return UNREADABLE
     if reference is None:
         return None

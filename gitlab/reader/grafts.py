@@ -1,0 +1,12 @@
+"""Grafts: a file of git's that tells other parents than commits have; libgit2 believes it."""
+
+from pathlib import Path
+
+
+def has_grafts(home: Path) -> bool:
+    """Whether a file in the git folder `home` gives commits other parents than they have."""
+    try:
+        lines = (home / "info" / "grafts").read_bytes().splitlines()
+    except OSError:
+        return False
+    return any(line.strip() and not line.startswith(b"#") for line in lines)
