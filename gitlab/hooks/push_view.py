@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import pygit2
+from pygit2.enums import ObjectType
 
 from ..lab.lab import Lab
 from ..names import HEADS, node_at
@@ -71,7 +72,9 @@ class PushView:
     def is_commit(self, oid: str) -> bool:
         """Whether `oid` is a commit, or a tag of one."""
         try:
-            self._repo[oid].peel(pygit2.Commit)
+            # One that does not parse is a commit too: what is wrong with it is said later.
+            if self._repo.odb.read(oid)[0] != ObjectType.COMMIT:
+                self._repo[oid].peel(pygit2.Commit)
         except (KeyError, ValueError, pygit2.GitError):
             return False
         return True

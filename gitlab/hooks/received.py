@@ -13,6 +13,8 @@ from ..store.refs import target
 from .push_view import Update
 
 _WRITE_FIRST = 100
+_LONGEST_NAME = 250
+"""Characters: a clone has it in a file's name, and what is said of it has to be read."""
 
 
 def open_received(folder: Path, variables: Mapping[str, str]) -> Lab:
@@ -59,6 +61,9 @@ def standing_faults(lab: Lab, updates: Iterable[Update]) -> Iterator[str]:
     for ref, old, new in ((update.ref, update.old, update.new) for update in updates):
         if not ref.isprintable():
             yield f"{ref} holds characters that cannot be shown"
+            continue
+        if len(ref) > _LONGEST_NAME:
+            yield f"{ref[:60]}... is too long a name"
             continue
         stands = target(lab.repo, ref)
         if (None if stands is None else str(stands)) != old:

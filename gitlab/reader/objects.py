@@ -1,8 +1,12 @@
 """Objects, read through dulwich; each is hashed and checked before anything believes it."""
 
+import os
+import zlib
 from contextlib import suppress
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from dulwich.errors import ObjectFormatException
 from dulwich.object_store import BaseObjectStore
 from dulwich.objects import Blob, ObjectID, Tree
 from dulwich.objects import Commit as GitCommit
@@ -107,11 +111,24 @@ class DulwichObjects:
             return [(e.oid, e.mode == FOLDER) for e in entries if e.mode != GITLINK]
         return []
 
+    def _loose(self, oid: str, kind: str, error: Exception) -> tuple[int, bytes]:
+        """The kind and the content of an object that has a file of its own."""
+        path = Path(os.fsdecode(getattr(self._store, "path", "")), oid[:2], oid[2:])
+        try:
+            head, _, data = zlib.decompress(path.read_bytes()).partition(b"\0")
+        except (OSError, zlib.error):
+            raise Unsound(f"{kind} {oid} cannot be read: {error}") from error
+        name = head.split(b" ")[0].decode("ascii", "replace")
+        return next((number for number, one in _NUMBERS.items() if one == name), 0), data
+
     def _raw(self, oid: str, kind: str) -> bytes:
         try:
             number, data = self._store.get_raw(ObjectID(oid.encode()))
         except KeyError as error:
             raise Unsound(f"{kind} {oid} is missing") from error
+        except ObjectFormatException as error:
+            # Of a file of its own dulwich will not give what it cannot parse to the end.
+            number, data = self._loose(oid, kind, error)
         except Exception as error:  # as above: a damaged file raises whatever it likes
             why = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise Unsound(f"{kind} {oid} cannot be read: {why}") from error

@@ -166,6 +166,7 @@ class Push:
         if update.new is None:
             yield "is deleted, and the trunk stays"
         elif update.old is not None and update.old not in trunk.line:
+            yield from _listed(iter(trunk.faults), update.new, ())
             old = update.old[:10]
             yield f"is rewritten: its new tip does not descend from {old} by first parent"
         else:

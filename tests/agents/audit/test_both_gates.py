@@ -10,6 +10,7 @@ import noise_forgeries
 import push_on_nodes
 import push_on_trunk
 import pytest
+from agreeing import compare
 from airesearch.agents.audit.push.push import push_faults
 from airesearch.agents.audit.push.rights import Rights
 from airesearch.gitlab.hooks.push_view import Update
@@ -45,13 +46,6 @@ LABS: dict[Callable[[Path], Path], dict[str, tuple[forgeries.Forgery, str]]] = {
     merge_forgeries.merged: merge_forgeries.FORGERIES,
 }
 ATTACKS = push_on_nodes.ATTACKS | push_on_trunk.ATTACKS
-ONLY_A_PUSH = (
-    "it claims to be",  # a record off every branch: verify does not read side branches
-    "is not here",  # verify takes a clone that has less than all
-    "it goes back to no baseline",  # so too
-    "is rewritten",  # verify asks the reflog
-    "trunk has",  # verify names it at the promotion
-)
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +67,6 @@ def push_of_all(folder: Path) -> list[str]:
     updates = tuple(Update(None, oid, ref) for oid, _, ref in refs)
     said = push_faults(open_lab(folder), updates, Rights("", None, people=True))
     return [one_line(reason.partition(" ")[2]) for reason in said]
-
-
-def compare(named: list[tuple[str, str]], refused: list[str]) -> None:
-    """All that `verify` names is refused in the same words; what else is, only a push can know."""
-    assert {f"{commit[:10]}: {what}" for commit, what in named if commit} <= set(refused)
-    rest = set(refused) - {f"{commit[:10]}: {what}" for commit, what in named}
-    assert [reason for reason in rest if not any(word in reason for word in ONLY_A_PUSH)] == []
 
 
 @pytest.mark.parametrize("make", LABS)
