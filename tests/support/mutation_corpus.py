@@ -44,7 +44,8 @@ CORPUS: dict[str, Mutation] = {
     "a slash in a name": ("tree", 0, 0, "name", b"a/b"),
     "the same name twice": ("tree", 0, 1, "twice", b""),
     "a file and a folder of one name": (
-        "tree", 0, 1, "insert", b"100644 a\x00" + _OID + b"100644 a.b\0" + _OID + b"40000 a\0" + _OID,
+        "tree", 0, 1, "insert",
+        b"100644 a\x00%b100644 a.b\0%b40000 a\0%b" % (_OID, _OID, _OID),
     ),
     "names out of order": ("tree", 1, 0, "last", b""),
     "half an entry": ("tree", 1, 9, "insert", b"100644 zz\0short"),

@@ -4,7 +4,6 @@ A bounded number runs with all other tests; many more are asked for by AIRESEARC
 """
 
 import os
-from pathlib import Path
 
 import pytest
 from agreeing import compare
@@ -12,6 +11,7 @@ from airesearch.agents.audit.push.push import push_faults
 from airesearch.agents.audit.push.rights import Rights
 from airesearch.gitlab.hooks.push_view import Update
 from airesearch.gitlab.lab.lab import open_lab
+from airesearch.gitlab.record.text import one_line
 from airesearch.gitlab.tree.lab_tree import load_tree
 from forging import audited
 from hypothesis import HealthCheck, given, settings
@@ -21,7 +21,7 @@ from mutations import STEPS, Mutation, Mutator
 from toys import airesearch, git, lr, toy
 
 NODE = "node/000002"
-EVERY = 20_000 if os.environ.get("AIRESEARCH_FUZZ") == "full" else 150
+EVERY = 20_000 if os.environ.get("AIRESEARCH_FUZZ") == "full" else 100
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +46,15 @@ def judge(mutator: Mutator, mutation: Mutation) -> list[str]:
         Update(mutator.before, trunk, "refs/heads/main"),
     )
     rights = Rights("", None, people=True)
-    refused = [
-        why.partition(" ")[2] for why in push_faults(open_lab(mutator.folder), updates, rights)
-    ]
+    said = push_faults(open_lab(mutator.folder), updates, rights)
+    refused = [why.partition(" ")[2] for why in said]
     mutator.point("refs/heads/main", trunk)
     mutator.point(f"refs/heads/{NODE}", node)
     (mutator.folder / ".git" / "airesearch" / "audited.json").unlink(missing_ok=True)
     named = [(one.commit, one.what) for one in audited(mutator.folder).violations]
-    compare(named, [" ".join(why.split()) for why in refused])
+    assert bool(named) <= bool(refused), named
+    if not any("does not parse" in why for why in refused):
+        compare(named, [one_line(why) for why in refused])
     if not refused:
         tree = load_tree(open_lab(mutator.folder))
         assert list(tree.nodes) == [0, 1, 2]
@@ -67,14 +68,20 @@ def test_the_lab_itself_is_true_at_both(mutator: Mutator) -> None:
 @pytest.mark.parametrize("name", CORPUS)
 def test_what_was_kept(mutator: Mutator, name: str) -> None:
     judge(mutator, CORPUS[name])
-    for command in ("status", "log", "tree", "best"):
+
+
+@pytest.mark.parametrize("name", [name for name in CORPUS if "index" in name or "NUL" in name])
+def test_no_command_trips_over_what_was_kept(mutator: Mutator, name: str) -> None:
+    judge(mutator, CORPUS[name])
+    for command in ("status", "log"):
         said = airesearch(mutator.folder, command)
         assert said.code in (0, 1), said.err
 
 
 _LINES = st.sampled_from([
     b"foo\n", b" folded\n", b"encoding \n", b"encoding utf-7\n", b"gpgsig a\n b\n", b"HG:x y\n",
-    b"author a <a> 1 +0000\n", b"parent %b\n" % (b"0" * 40), b"mergetag x\n", b"\n", b"\0", b"x" * 99,
+    b"author a <a> 1 +0000\n", b"parent %b\n" % (b"0" * 40), b"mergetag x\n", b"\n", b"\0",
+    b"x" * 99,
 ]) | st.binary(max_size=40)  # fmt: skip
 _MODES = st.sampled_from([
     b"120777", b"160001", b"140000", b"0100644", b"040000", b"100664", b"40755", b"100755", b"1",
@@ -111,10 +118,12 @@ def test_random_objects(mutator: Mutator, mutation: Mutation) -> None:
     judge(mutator, mutation)
 
 
+_FOLDERS = st.sampled_from(["node/", "Node/", "x/node/", "", "origin/", "lease/"])
+
+
 @settings(max_examples=EVERY, deadline=None)
 @given(
-    name=st.text(max_size=60)
-    | st.tuples(st.sampled_from(["node/", "Node/", "x/node/", "", "origin/"]), st.text("0123456789٠²", max_size=25)).map("".join),
+    name=st.text(max_size=60) | st.tuples(_FOLDERS, st.text("012٠²", max_size=25)).map("".join),
     kind=st.sampled_from(["refs/heads/", "refs/tags/", "refs/", "refs/airesearch/lease/", ""]),
     new=st.sampled_from(["commit", "tree", "blob", "nothing"]),
 )  # fmt: skip
@@ -126,7 +135,6 @@ def test_random_refs(mutator: Mutator, name: str, kind: str, new: str) -> None:
     push_faults(lab, (Update(None, oids[new], kind + name),), Rights("", None, people=True))
 
 
-def test_a_message_may_be_anything(mutator: Mutator, tmp_path: Path) -> None:
-    """Of people's commits on trunk: a NUL is where git stops, and all else is theirs."""
+def test_an_action_that_nobody_does(mutator: Mutator) -> None:
     said = judge(mutator, ("say", 3, "Action", "dance"))
     assert any("claims to be a record" in why for why in said)
