@@ -54,6 +54,8 @@ def disguised(repository: Repository) -> Iterator[Violation]:
         if ref.startswith("refs/replace/"):
             oid = ref.rpartition("/")[2]
             yield Violation(oid, "refs/replace", f"git shows another object in its place: {ref}")
+    for ref in repository.unreadable:
+        yield Violation("", shown(ref), "the branch cannot be read: its ref leads to no commit")
     if repository.has_grafts:
         yield Violation("", "info/grafts", "git shows other parents than the commits have")
 

@@ -99,7 +99,6 @@ def forget(home: Path, node: int) -> None:
     place, note = _places(home, node)
     clear(note)
     remove(place)
-    clear(place)  # what was no folder
 
 
 def tidy(home: Path, nodes: Container[int]) -> None:

@@ -24,7 +24,7 @@ from ..remote.behind import lagging
 from ..remote.publish import Wire
 from ..store.change import Check, compare
 from ..store.durable import enable, sync
-from ..store.refs import branch_tip, common_folder, places, swap, tip
+from ..store.refs import branch_tip, common_folder, common_folder_of, places, swap, tip
 from ..store.sharing import share
 from ..store.trees import EMPTY, Entry, edit, find, pick
 from .checkout import checkouts
@@ -222,11 +222,6 @@ def open_lab(start: Path, *, publish: bool = False) -> Lab:
             "this clone is shallow, and the history is the record",
             "fetch all of it: git fetch --unshallow origin '+refs/heads/*:refs/remotes/origin/*'",
         )
-    if has_grafts(common_folder(repo)):
-        raise AiresearchError(
-            "info/grafts tells other parents than the commits do, and the history is the record",
-            f"remove it: rm {common_folder(repo) / 'info' / 'grafts'}",
-        )
     return Lab(repo, _trunk(repo), Wire(repo) if publish else None)
 
 
@@ -244,6 +239,12 @@ def open_repository(start: Path) -> pygit2.Repository:
             f"{start} is not in a git repository",
             "start a lab: airesearch init --example digits, or `git init` and commit your code, "
             "then airesearch init",
+        )
+    home = common_folder_of(place)
+    if has_grafts(home):
+        raise AiresearchError(
+            "info/grafts tells other parents than the commits do, and the history is the record",
+            f"remove it: rm {home / 'info' / 'grafts'}",
         )
     repo = pygit2.Repository(place, RepositoryOpenFlag.NO_SEARCH)
     share(repo)

@@ -17,6 +17,7 @@ from .objects import DulwichObjects
 from .trees import find
 from .values import Unsound
 
+_OID = re.compile(r"[0-9a-f]{40}")
 _STEP = re.compile(r"([~^])(\d*)")
 # git leaves out the tab where a move has no message, and dulwich's reader does not take that.
 _MOVE = re.compile(rb"([0-9a-f]{40}) ([0-9a-f]{40}) ")
@@ -55,16 +56,31 @@ class Repository:
         """Whether a file gives commits other parents than they have."""
         return has_grafts(Path(self._repo.commondir()))
 
-    @cached_property
+    @property
     def refs(self) -> dict[str, str]:
         """Every ref by its full name with the object it leads to, symbolic ones followed."""
-        found = {}
-        for name in self._repo.refs.keys():  # noqa: SIM118
+        return self._refs[0]
+
+    @property
+    def unreadable(self) -> list[str]:
+        """The refs of nodes that lead nowhere: a broken file, a round of symbolic refs."""
+        places = node_places(self._remotes)
+        return [ref for ref in self._refs[1] if node_at(ref, places)]
+
+    @cached_property
+    def _refs(self) -> tuple[dict[str, str], list[str]]:
+        found, broken = {}, []
+        for raw in self._repo.refs.keys():  # noqa: SIM118
+            name = raw.decode("utf-8", "surrogateescape")
             try:
-                found[name.decode("utf-8", "surrogateescape")] = self._repo.refs[name].decode()
-            except KeyError:
-                continue  # a symbolic ref to a branch that is not born
-        return found
+                oid = self._repo.refs[raw].decode("ascii")
+            except Exception:  # a ref's file is anybody's: dulwich raises whatever it likes
+                oid = ""
+            if _OID.fullmatch(oid):
+                found[name] = oid
+            else:
+                broken.append(name)  # also a symbolic ref to a branch that is not born
+        return found, broken
 
     def nodes(self) -> dict[int, dict[str, str]]:
         """The tips of each node in id order, by ref: local first, then `origin`, then others."""

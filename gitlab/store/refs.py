@@ -29,11 +29,12 @@ UNREADABLE = Oid(raw=bytes(20))
 
 def common_folder(repo: Repository) -> Path:
     """The git folder that all worktrees of the repository share."""
-    return _common_folder(repo.path)
+    return common_folder_of(repo.path)
 
 
 @cache
-def _common_folder(path: str) -> Path:
+def common_folder_of(path: str) -> Path:
+    """The same by the repository's own folder, which need not be opened."""
     own = Path(path).resolve()
     link = own / "commondir"
     return (own / link.read_text().strip()).resolve() if link.exists() else own

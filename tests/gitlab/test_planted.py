@@ -147,13 +147,16 @@ def test_a_ref_that_nobody_can_parse(lab: Path, name: str) -> None:
     for command in ("status", "log", "best", "tree", "step", "verify"):
         said = airesearch(lab, command)
         assert "Traceback" not in said.err, (command, said.err)
-        assert said.code == 0, (command, said.err)
+        if name.startswith("a node") and command == "verify":
+            assert "the branch cannot be read" in said.out
+        else:
+            assert said.code == 0, (command, said.err)
 
 
 @pytest.mark.parametrize("name", REFS)
 def test_such_a_ref_in_a_shared_lab(lab: Path, tmp_path: Path, name: str) -> None:
     shared = shared_lab(tmp_path / "s.git")
-    git(lab, "push", "-q", str(shared), "main", "node/000000")
+    git(lab, "push", "-q", str(shared), "main^:refs/heads/main", "node/000000")
     REFS[name](shared)
     words = ["git", "-C", str(lab), "push", str(shared), "node/000001", "main:refs/heads/idea"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -181,7 +184,7 @@ def deep(lab: Path, levels: int, copies: int = 1) -> str:
     below = repo.create_blob(b"x")
     mode = b"100644"
     for _ in range(levels):
-        tree = b"".join(b"%s %d\0%s" % (mode, name, below.raw) for name in range(copies))
+        tree = b"".join(b"%s %03d\0%s" % (mode, name, below.raw) for name in range(copies))
         below, mode = repo.odb.write(pygit2.enums.ObjectType.TREE, tree), b"40000"
     top = repo.revparse_single("main^{tree}")
     entries = [b"%o %s\0%s" % (e.filemode, e.name.encode(), e.id.raw) for e in top]
@@ -206,18 +209,14 @@ def test_folders_that_no_disk_holds(
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert said in done.stderr
     git(lab, "update-ref", "refs/heads/main", tip)
-    for command in ("status", "log", "best"):
+    for command in ("status", "log"):
         assert airesearch(lab, command).code == 0
     if copies == 1:
         step = airesearch(lab, "step")
         assert "Traceback" not in step.err, step.err
+        here = open_lab(lab)
         with pytest.raises(AiresearchError, match="deep in each other"):
-            list(
-                walk(
-                    open_lab(lab).repo,
-                    pygit2.Oid(hex=git(lab, "rev-parse", f"{tip}^{{tree}}").strip()),
-                )
-            )
+            list(walk(here.repo, here.tree_of(tip)))
 
 
 def test_replacements_are_named_and_not_believed(lab: Path) -> None:
@@ -234,32 +233,34 @@ def test_replacements_are_named_and_not_believed(lab: Path) -> None:
 def test_grafts_are_named(lab: Path) -> None:
     tip = git(lab, "rev-parse", "main").strip()
     (lab / ".git" / "info").mkdir(exist_ok=True)
-    (lab / ".git" / "info" / "grafts").write_text(f"# a note\n{tip}\n")
+    (lab / ".git" / "info" / "grafts").write_text(f"{tip}\n")
     said = airesearch(lab, "status")
     assert said.code == 1
     assert "info/grafts tells other parents" in said.err
     assert "git shows other parents" in airesearch(lab, "verify").out
-    (lab / ".git" / "info" / "grafts").write_text("# a note\n")
+    (lab / ".git" / "info" / "grafts").write_text("")
     assert airesearch(lab, "status").code == 0
     assert audited(lab).violations == []
 
 
-@pytest.mark.parametrize(("word", "bits"), [("group", 0o020), ("true", 0o020), ("0660", 0o020),
-                                            ("all", 0o020), ("umask", 0), ("false", 0)])  # fmt: skip
-def test_a_shared_repository_is_written_for_its_group(lab: Path, word: str, bits: int) -> None:
+_WORDS = {"group": 0o020, "true": 0o020, "0660": 0o020, "all": 0o020, "umask": 0, "false": 0}
+
+
+@pytest.mark.parametrize("word", _WORDS)
+def test_a_shared_repository_is_written_for_its_group(lab: Path, word: str) -> None:
     git(lab, "config", "core.sharedRepository", word)
-    before = {path for path in (lab / ".git").rglob("*")}
+    before = set((lab / ".git").rglob("*"))
     mask = os.umask(0o022)
     try:
         assert airesearch(lab, "step").code == 0
     finally:
         os.umask(mask)
-    made = {path for path in (lab / ".git").rglob("*")} - before
+    made = set((lab / ".git").rglob("*")) - before
     assert any("refs/heads/node" in str(path) for path in made)
     for path in made:
         is_object = path.is_file() and "objects" in path.parts
         if not is_object and "trials" not in path.parts and path.exists():
-            assert path.stat().st_mode & 0o020 == bits, path
+            assert path.stat().st_mode & 0o020 == _WORDS[word], path
 
 
 def test_fetched_names_in_a_clone(lab: Path, tmp_path: Path) -> None:

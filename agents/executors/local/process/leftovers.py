@@ -63,7 +63,9 @@ def remove(folder: Path) -> None:
         else:
             closed.unlink(missing_ok=True)
 
-    if folder.exists():
+    if folder.is_symlink() or not folder.is_dir():
+        folder.unlink(missing_ok=True)  # a pipe, say, which to open would be to wait at
+    else:
         try:
             shutil.rmtree(folder, onerror=open_up)
         except (OSError, RecursionError):  # deeper than it can recurse, or than we have handles
