@@ -1,8 +1,9 @@
 """The names of refs: which is a node's, and which could be taken for what it is not."""
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterable
+
+from .record.unicode import folded
 
 # Of ids that fit into 64 bits: nobody counts further.
 NODE_ID = re.compile(r"[0-9]{6}|[1-9][0-9]{6,17}")
@@ -48,15 +49,14 @@ def like_a_labs(name: str, trunk: str) -> str:
 
     Plain git takes a tag for a branch, and a file system that folds case one for another.
     """
-    folded = _fold(name)
-    is_like = folded.split("/")[0] == "node" or folded == _fold(trunk)
+    plain = folded(name)
+    is_like = plain.split("/")[0] == "node" or plain == folded(trunk)
     return "is named like the trunk or a node's branch, and is neither" if is_like else ""
 
 
 def mistakable(name: str) -> str:
     """What else the name of a branch or tag could be taken for; empty where it could not."""
-    folded = _fold(name)
-    parts = folded.split("/")
+    parts = folded(name).split("/")
     if any(part == "node" and parts[at + 1].isdecimal() for at, part in enumerate(parts[:-1])):
         return "has a node's name in it, and a clone could take it for that node"
     if parts[0] in _PREFIXES:
@@ -66,9 +66,3 @@ def mistakable(name: str) -> str:
     if _OBJECT.fullmatch(name.casefold()):
         return "could be taken for a commit's name"
     return ""
-
-
-def _fold(name: str) -> str:
-    """A name without what eyes and file systems pass over: case, form, marks."""
-    plain = unicodedata.normalize("NFKD", name)
-    return "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Me", "Cf")).casefold()

@@ -9,6 +9,7 @@ from pygit2.enums import ConfigLevel
 
 from ..errors import AiresearchError
 from ..lab.lab import Lab, open_repository
+from ..record.unicode import has_unseen
 from ..store.refs import target
 from .push_view import Update
 
@@ -59,7 +60,7 @@ def standing_faults(lab: Lab, updates: Iterable[Update]) -> Iterator[str]:
     worktrees = [Path(lab.repo.path, "worktrees", name) for name in lab.repo.list_worktrees()]
     used = {(tree / "HEAD").read_text().removeprefix("ref: ").strip() for tree in worktrees}
     for ref, old, new in ((update.ref, update.old, update.new) for update in updates):
-        if not ref.isprintable():
+        if has_unseen(ref):
             yield f"{ref} holds characters that cannot be shown"
             continue
         if len(ref) > _LONGEST_NAME:

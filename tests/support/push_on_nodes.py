@@ -171,3 +171,83 @@ def baseline_by_an_agent(world: World) -> list[str]:
     text = world.message("node/000000~2").replace("Node: 0", "Node: 4")
     text = text.replace("airesearch: ", "tuner: ").replace("Agent: airesearch", "Agent: tuner")
     return as_node(world, world.forge("node/000000~2", "main~4", message=text, author="tuner"))
+
+
+def left(world: World, path: str, text: str, why: str = "Refused: it may not") -> list[str]:
+    """Node 4 as a proposal that came to nothing and left `text`, with a mode, at `path`."""
+    tree = world.tree(f"{N4}~3^{{tree}}", {path: text})
+    message = re.sub("Candidate: .*", f"Candidate: {world.without_bus(tree)}",
+                     world.message(f"{N4}~2"))  # fmt: skip
+    message = re.sub("(Diff-Path: .*\n)+", "", message)
+    message = re.sub("Diff: .*", "Diff: 0 files, +0 -0", message)
+    head, _, block = message.partition("\n\n")
+    message = "\n\n".join(filter(None, (head, why, block)))
+    return as_node(world, world.forge(f"{N4}~2", f"{N4}~3", tree=tree, message=message))
+
+
+@attack("its research/refused.patch is larger than 65,536 bytes")
+def refused_patch_of_40_mib(world: World) -> list[str]:
+    return left(world, "research/refused.patch", "100644:" + "x" * (40 << 20))
+
+
+@attack("its research/error.txt is larger than 65,536 bytes")
+def error_of_a_mib(world: World) -> list[str]:
+    return left(world, "research/error.txt", "100644:" + "x" * (1 << 20), "")
+
+
+@attack("a refused proposal says why in `Refused:` lines, and it has none")
+def refused_without_a_word(world: World) -> list[str]:
+    return left(world, "research/refused.patch", "100644:x", "It was not to be")
+
+
+@attack("its research/refused.patch is no plain file")
+def refused_patch_that_is_a_link(world: World) -> list[str]:
+    return left(world, "research/refused.patch", "120000:/etc/passwd")
+
+
+@attack("its research/refused.patch is no plain file")
+def refused_patch_that_can_be_run(world: World) -> list[str]:
+    return left(world, "research/refused.patch", "100755:x")
+
+
+def merging(world: World, names: tuple[int, ...], parents: tuple[str, ...]) -> list[str]:
+    """Node 4 as a merge that names these nodes and has these parents."""
+    listed = "".join(f"Parent-Node: {name}\n" for name in names)
+    message = re.sub("Parent-Node: .*\n", listed, world.message(f"{N4}~2"))
+    message = re.sub("Operator: .*", "Operator: merge", message)
+    return as_node(world, world.forge(f"{N4}~2", *parents, message=message))
+
+
+@attack("its Parent-Node 777777 is not older than it")
+def merge_of_a_node_to_come(world: World) -> list[str]:
+    return merging(world, (3, 777777), (f"{N4}~3", "node/000001"))
+
+
+@attack("is not on the branch of its Parent-Node 1")
+def merge_of_another_commit(world: World) -> list[str]:
+    return merging(world, (3, 1), (f"{N4}~3", "main~4"))
+
+
+@attack("is not on the branch of its Parent-Node")
+def merge_in_the_other_order(world: World) -> list[str]:
+    return merging(world, (1, 3), (f"{N4}~3", "node/000001"))
+
+
+@attack("a merge names two nodes, and it does not")
+def merge_of_one_node(world: World) -> list[str]:
+    return merging(world, (3,), (f"{N4}~3",))
+
+
+@attack("a merge names two nodes, and it does not")
+def merge_of_a_node_with_itself(world: World) -> list[str]:
+    return merging(world, (3, 3), (f"{N4}~3", f"{N4}~3"))
+
+
+@attack("a propose commit has 1 parents")
+def merge_with_one_parent(world: World) -> list[str]:
+    return merging(world, (3, 1), (f"{N4}~3",))
+
+
+@attack("a propose commit has 3 parents")
+def merge_with_a_stranger(world: World) -> list[str]:
+    return merging(world, (3, 1), (f"{N4}~3", "node/000001", "main~4"))
