@@ -90,8 +90,10 @@ def edits(objects: Objects, old: str, new: str) -> tuple[Edit, ...]:
             if any(files):
                 found.append(Edit(under + name, *files))
             if files != (was, now):
-                sides = (side.oid if side and side.mode == FOLDER else EMPTY for side in (was, now))
-                folders.append((f"{under}{name}/", *sides))
+                one, other = (
+                    side.oid if side and side.mode == FOLDER else EMPTY for side in (was, now)
+                )
+                folders.append((f"{under}{name}/", one, other))
     return tuple(sorted(found, key=lambda edit: edit.path.encode("utf-8", "surrogateescape")))
 
 
