@@ -47,6 +47,7 @@ class Campaign:
         self.now = self._snapshot()
         """The snapshot taken last."""
         tidy(lab.home, self._tree.nodes)
+        self._compare_sandbox()
         if is_changed(lab.repo, FILE):
             self.now.notice(f"{FILE} has changes that do not count until they are committed")
 
@@ -70,6 +71,15 @@ class Campaign:
         self._tree.mended(self._tree.read_all)
         # A fork must not inherit an open database: it would have no locks on it.
         self._tree.index.database.close()
+
+    def _compare_sandbox(self) -> None:
+        """Say where trials are held by other means than those before."""
+        newest = self._tree.nodes.stream(newest_first=True)
+        before = next((node.trials[-1].sandbox for node in newest if node.trials), None)
+        now = self.now.executor.sandbox
+        if before not in (None, now):
+            demand = "" if before == "none" else f"; to allow no other: sandbox: {before}"
+            self.now.notice(f"trials are held by {now} here, and the last by {before}{demand}")
 
     def _snapshot(self) -> Snapshot:
         lab, tree = self.lab, self._tree

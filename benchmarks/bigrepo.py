@@ -28,7 +28,7 @@ import pygit2
 from airesearch.agents.campaign import Campaign
 from airesearch.agents.executors.local.folder_cache import FolderCache
 from airesearch.agents.executors.local.process import Limits, ProcessResult, remove, run
-from airesearch.agents.executors.local.sandbox import SandboxSpec, tools_for, wrap
+from airesearch.agents.executors.local.sandbox import SandboxSpec, confined, tools_for
 from airesearch.agents.loop import step
 from airesearch.agents.proposers.base import Brief, Proposal
 from airesearch.agents.proposers.registry import Agent
@@ -124,9 +124,10 @@ def folder_costs(place: Path, quick: bool) -> list[dict[str, Any]]:
     cache, master = FolderCache(repo, place / "kept", is_sealed=True), place / "master"
 
     def trial(folder: Path, *before: str, seen: Path | None = None, **more: Any) -> ProcessResult:
-        argv = wrap("bwrap", replace(spec, folder=seen or folder), [true])
-        result = run([*before, *argv], folder=folder, env={"PATH": os.defpath},
-                     limits=Limits(60, 1 << 30, 1 << 30), **more)  # fmt: skip
+        with confined("bwrap", replace(spec, folder=seen or folder), [true]) as start:
+            result = run([*before, *start.argv], folder=folder, env={"PATH": os.defpath},
+                         limits=Limits(60, 1 << 30, 1 << 30), inherits=start.inherits,
+                         **more)  # fmt: skip
         assert result.code == 0, result
         return result
 

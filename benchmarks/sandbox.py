@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from airesearch.agents.executors.local.process import Limits, run
-from airesearch.agents.executors.local.sandbox import Kind, SandboxSpec, landlock, tools_for, wrap
+from airesearch.agents.executors.local.sandbox import (
+    Kind,
+    SandboxSpec,
+    confined,
+    landlock,
+    tools_for,
+)
 from airesearch.agents.executors.local.sandbox.bubblewrap import fault
 
 RUNS, QUICK_RUNS = 200, 40
@@ -42,7 +48,8 @@ def once(kind: Kind, folder: Path) -> tuple[float, float]:
     tools = tools_for(program, os.defpath)
     spec = SandboxSpec(folder, Path("/candidate"), writable=True, memory=1 << 30, tools=tools)
     env = {"PATH": os.defpath}
-    ran = run(wrap(kind, spec, [program]), folder=folder, env=env, limits=LIMITS)
+    with confined(kind, spec, [program]) as begin:
+        ran = run(begin.argv, folder=folder, env=env, limits=LIMITS, inherits=begin.inherits)
     assert ran.code == 0, ran
     return 1000 * (time.perf_counter() - start), 1000 * (cpu() - used)
 

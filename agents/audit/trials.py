@@ -149,7 +149,7 @@ def _task_faults(history: NodeHistory, said: Measure, task: Task) -> Iterator[st
     evaluator = "self-reported" if task.evaluate is None else "pinned"
     if said.evaluator != evaluator:
         yield f"its Evaluator is {said.evaluator}, and the task's is {evaluator}"
-    sandboxes = get_args(Kind) if task.sandbox == "auto" else ["none"]
+    sandboxes = get_args(Kind) if task.sandbox == "auto" else [task.sandbox]
     if said.executor not in EXECUTORS or said.sandbox not in sandboxes:
         yield f"no trial of this task runs by {said.executor} in {said.sandbox}"
     if said.status not in (Status.OK, Status.GATE):

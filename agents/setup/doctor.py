@@ -14,8 +14,9 @@ from ...gitlab.store.trees import Oid, find, read
 from ...gitlab.tree.lab_tree import load_tree
 from ...policies.paths import is_under, matches
 from ...policies.task.task import Task
+from ..executors.base import MachineFailure
 from ..executors.environment import answer_of, find_command, gpus
-from ..executors.local.sandbox import bubblewrap, choose, landlock
+from ..executors.local.sandbox import bubblewrap, choose, landlock, weaknesses
 from .evaluator_check import check
 from .preflight import committed_path, ready_team
 from .task_file import read_task
@@ -88,18 +89,28 @@ def _python(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) -> Fi
 
 def _sandbox(task: Task | None) -> Finding:
     wanted = "auto" if task is None else task.sandbox
-    kind, fault = choose(wanted), bubblewrap.fault()
+    try:
+        kind = choose(wanted)
+    except MachineFailure as failure:
+        return Finding("sandbox", "mend", failure.what, failure.mend)
+    weak = "; ".join(weaknesses(kind))
     if wanted == "none":
-        return Finding("sandbox", "warn", "none, as the task says: trials run as you")
-    if kind == "bwrap":
-        return Finding("sandbox", "ok", "bwrap")
-    mend = bubblewrap.mend()
+        return Finding("sandbox", "warn", f"none, as the task says: {weak}")
+    if kind == "none":
+        system = "" if platform.system() == "Linux" else "; there is a sandbox on Linux only"
+        says = f"none: {weak}; {bubblewrap.fault()}{system}"
+        return Finding("sandbox", "mend", says, bubblewrap.mend())
+    says, mend = "bwrap", ""
     if kind == "landlock":
-        weaker = "no network but TCP is shut off, and processes are seen"
-        says = f"landlock (ABI {landlock.abi()}), which is weaker: {weaker}; {fault}"
-        return Finding("sandbox", "warn", says, mend)
-    system = "" if platform.system() == "Linux" else "; there is a sandbox on Linux only"
-    return Finding("sandbox", "mend", f"none: trials run as you; {fault}{system}", mend)
+        means = "in namespaces of its own" if landlock.has_room() else "alone"
+        says = f"landlock (ABI {landlock.abi()}) {means}"
+        if wanted == "auto":
+            says, mend = f"{says}, since {bubblewrap.fault()}", bubblewrap.mend()
+        if not landlock.has_room():
+            mend = "allow user namespaces, then: apt-get install bubblewrap"
+    if weak:
+        return Finding("sandbox", "warn", f"{says}: {weak}", mend)
+    return Finding("sandbox", "ok", says, mend)
 
 
 def _agents(task: Task) -> Iterator[Finding]:

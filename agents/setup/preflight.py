@@ -13,6 +13,7 @@ from ...policies.task.rules import plain
 from ...policies.task.schema import meant
 from ...policies.task.task import FILE, Task
 from ..executors.environment import find_command, is_in_lab
+from ..executors.local.sandbox import choose
 from ..proposers.registry import Agent, Setting, assemble
 from .data_access import require_data_access
 
@@ -32,6 +33,7 @@ def ready_team(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) ->
         _require_program(lab, tree, "evaluate", task.evaluate, variables)
     _require_files(lab, tree, task)
     require_data_access(lab, task)
+    choose(task.sandbox)
     return assemble(Setting(lab, tree, task, variables))
 
 

@@ -68,6 +68,18 @@ def objects_of(repo: pygit2.Repository) -> list[Path]:
     return [common, *(place for place in places if place.exists())]
 
 
+def checkout_folders(repo: pygit2.Repository) -> tuple[Path, ...]:
+    """The folder of every checkout of any branch: the main one, where there is one, and linked."""
+    common = common_folder(repo)
+    main = pygit2.Repository(common).workdir
+    # Git writes absolute paths there, or relative ones where it is told to.
+    links = {
+        link: os.fsdecode(link.read_bytes().strip()) for link in common.glob("worktrees/*/gitdir")
+    }
+    linked = sorted((link.parent / leads_to).parent for link, leads_to in links.items())
+    return (*([Path(main)] if main else []), *linked)
+
+
 def is_changed(repo: pygit2.Repository, path: str) -> bool:
     """Whether a file of the checkout is not as committed."""
     try:

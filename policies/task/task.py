@@ -139,7 +139,7 @@ class Task:
     protected: tuple[str, ...] = ()
     """More files and folders only a human may change; the evaluator sees them too."""
     constraints: tuple[Constraint, ...] = ()
-    sandbox: Literal["auto", "none"] = "auto"
+    sandbox: Literal["auto", "bwrap", "landlock", "none"] = "auto"
     """`auto` takes the strongest this machine has; `none` runs trials as the user."""
     data: tuple[str, ...] = ()
     """Absolute folders outside the lab that trials may read."""

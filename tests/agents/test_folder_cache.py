@@ -211,13 +211,50 @@ def test_the_next_trial_finds_a_new_folder_s_content(
         assert holds(lent(pool, tree).folder) == trees.expected[tree]
 
 
-def test_only_what_changed_is_written(trees: Trees, pool: FolderCache) -> None:
+def test_only_what_the_next_tree_changes_is_written(trees: Trees, pool: FolderCache) -> None:
     laid = lent(pool, trees.one)
     untouched = (laid.folder / "data/05/05").stat().st_ino
-    act(pool, laid, "open('a/one','w').write('9'); open('out.npy','w'); os.mkdir('a/__pycache__')")
+    act(pool, laid, "open('out.npy','w'); os.makedirs('new/deep')")
     again = lent(pool, trees.other)
     assert (again.folder / "data/05/05").stat().st_ino == untouched
-    assert (again.folder / "a/one").read_text() == "1\n"
+    assert (again.folder / "train.py").read_text() == "LR = 0.1\n"
+
+
+# Each leaves the content as it was, and a bit for each file that it does it to.
+TOUCHES = {
+    "a file's times": "os.utime('data/05/05', ns=(7, 7))",
+    "times set to what they were": "os.utime('a/one', ns=(T.st_atime_ns, T.st_mtime_ns))",
+    "when it was last read": "os.utime('a/one', ns=(7, T.st_mtime_ns))",
+    "a mode and back": "os.chmod('a/one', 0o600); os.chmod('a/one', 0o644)",
+    "the same content again": "text = open('a/one').read(); open('a/one', 'w').write(text)",
+    "away and back": "os.rename('a/one', 'c'); os.rename('c', 'a/one')",
+    "a second name, gone again": "os.link('a/one', 'c'); os.unlink('c')",
+    "a file in a folder, gone again": "open('a/b/x', 'w'); os.unlink('a/b/x')",
+    "a folder in a folder": "os.mkdir('data/05/x')",
+    "a folder's times": "os.utime('data/05', ns=(7, 7))",
+    "an attribute": "os.setxattr('a/one','user.x',b'1'); os.removexattr('a/one','user.x')",
+}
+
+
+@pytest.mark.parametrize("touch", TOUCHES)
+def test_what_was_touched_cannot_be_told_from_the_rest(
+    trees: Trees, pool: FolderCache, touch: str
+) -> None:
+    laid = lent(pool, trees.one)
+    last = max(path.lstat().st_mtime_ns for path in laid.folder.rglob("*"))
+    act(pool, laid, f"time.sleep(0.01); {TOUCHES[touch]}")
+    again = lent(pool, trees.one)
+    assert min(path.lstat().st_mtime_ns for path in again.folder.rglob("*")) > last
+
+
+def test_what_was_read_cannot_be_told_from_the_rest(trees: Trees, pool: FolderCache) -> None:
+    laid = lent(pool, trees.one)
+    inode = (laid.folder / "a/one").stat().st_ino
+    act(pool, laid, "open('a/one').read(); os.listdir('a/b'); os.readlink('link')")
+    again = lent(pool, trees.one)
+    facts = [path.lstat() for path in again.folder.rglob("*")]
+    assert len({facts.st_atime_ns - facts.st_mtime_ns for facts in facts}) == 1
+    assert (again.folder / "a/one").stat().st_ino == inode
 
 
 def test_a_run_that_tells_nothing_of_its_end_costs_the_folder(

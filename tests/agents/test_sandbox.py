@@ -20,10 +20,11 @@ from airesearch.agents.executors.local.sandbox import (
     SandboxSpec,
     Tools,
     choose,
+    confined,
+    has_own_files,
     landlock,
     shim,
     tools_for,
-    wrap,
 )
 from airesearch.agents.executors.local.sandbox.bubblewrap import fault
 
@@ -32,6 +33,7 @@ ROOMY = Limits(seconds=30, memory=600 * MB, output=64 * MB)
 NEEDS = {
     "bwrap": pytest.mark.skipif(bool(fault()), reason=f"no bubblewrap here: {fault()}"),
     "landlock": pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock"),
+    "alone": pytest.mark.skipif(not landlock.abi(), reason="this kernel has no Landlock"),
 }
 bwrap_only = NEEDS["bwrap"]
 TRIED = """\
@@ -45,8 +47,14 @@ def tried(act):
 
 
 @pytest.fixture(params=[pytest.param(kind, marks=NEEDS[kind]) for kind in NEEDS])
-def kind(request: pytest.FixtureRequest) -> Kind:
-    """Each means that works here; the others are skipped by name."""
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kind:
+    """Each means that works here; the others are skipped by name.
+
+    `alone` is Landlock where there are no user namespaces.
+    """
+    if request.param == "alone":
+        monkeypatch.setattr(landlock, "has_room", lambda: False)
+        return "landlock"
     found: Kind = request.param
     return found
 
@@ -65,9 +73,12 @@ def spec(tmp_path: Path) -> Iterator[SandboxSpec]:
 def python(kind: Kind, spec: SandboxSpec, script: str, limits: Limits = ROOMY) -> ProcessResult:
     argv = [spec.tools.program, "-c", TRIED + script]
     env = {"PATH": os.environ["PATH"], "TMPDIR": str(spec.scratch or spec.folder)}
-    if kind == "bwrap":
+    if has_own_files(kind):
         env["TMPDIR"] = "/tmp"
-    return run(wrap(kind, spec, argv), folder=spec.folder, env=env, limits=limits)
+    with confined(kind, spec, argv) as start:
+        ran = run(start.argv, folder=spec.folder, env=env, limits=limits, inherits=start.inherits)
+        assert ran.stopped or start.has_begun()
+    return ran
 
 
 def said(kind: Kind, spec: SandboxSpec, script: str) -> list[str]:
@@ -114,7 +125,7 @@ def test_an_evaluator_writes_one_file(kind: Kind, spec: SandboxSpec) -> None:
     scratch.mkdir()
     (spec.folder / "labels").write_text("labels")
     sealed = replace(spec, writable=False, answer=answer, scratch=scratch)
-    place = "/metrics.json" if kind == "bwrap" else str(answer)
+    place = "/metrics.json" if has_own_files(kind) else str(answer)
     script = (
         "import tempfile\n"
         f"print(open('labels').read(), open({place!r}, 'w').write('score'))\n"
@@ -229,15 +240,16 @@ def test_its_end_is_told(kind: Kind, spec: SandboxSpec) -> None:
     assert exit_of(python(kind, spec, "sys.exit(3)")) == "exit 3"
 
 
-@bwrap_only
-def test_it_dies_with_the_worker(spec: SandboxSpec) -> None:
+def test_it_dies_with_the_worker(kind: Kind, spec: SandboxSpec) -> None:
     mark = f"airesearch-test-{os.getpid()}"
-    inner = wrap("bwrap", spec, [spec.tools.program, "-c", "import time; time.sleep(60)", mark])
+    inner = [spec.tools.program, "-c", "import time; time.sleep(60)", mark]
     script = (
-        "import os, sys; from pathlib import Path\n"
+        "import os, sys; from pathlib import Path, PosixPath\n"
         "from airesearch.agents.executors.local.process import *\n"
-        f"run({inner!r}, folder=Path({str(spec.folder)!r}), env=dict(os.environ), "
-        "limits=Limits(60, 2**30, 2**20))"
+        "from airesearch.agents.executors.local.sandbox import *\n"
+        f"with confined({kind!r}, {spec!r}, {inner!r}) as start:\n"
+        f"    run(start.argv, folder=Path({str(spec.folder)!r}), env=dict(os.environ), "
+        "limits=Limits(60, 2**30, 2**20), inherits=start.inherits)"
     )
     worker = subprocess.Popen([sys.executable, "-c", script])
     until = time.monotonic() + 20

@@ -1,14 +1,15 @@
 """Folders of large trees that are kept from trial to trial: each pays for its change alone.
 
 A candidate may write anything in its folder, and nothing of it may reach the next. So all that is
-in it is noted before a trial and after (`process.folder_snapshot`). The next trial gets a new
-folder: whatever is in the old one exactly as it was made, and in the next tree too, is moved over,
-the rest is written anew, and the old folder goes with all that was left in it. What is noted is
+in it is noted before a trial and after (`process.folder_snapshot`). Where a trial touched anything
+that was laid out, in whatever way, all is laid out anew: a file's times and its inode would tell
+which files those were. Else the next trial gets a new folder with whatever is in the next tree too
+moved over, the rest written, and the old folder goes with all that was left in it. What is noted is
 kept in this process's memory alone; the folders that a killed worker leaves are reaped like those
 of any trial.
 
-A file's times and its inode can tell a candidate which files those before it touched; nothing that
-they hold or are called does. Whoever runs in no sandbox could write in these folders at any time,
+To have read a file leaves no mark either: the time that it was last read at is set to one to come,
+which the kernel leaves alone. Whoever runs in no sandbox could write in these folders at any time,
 so trials without one get a new folder each.
 """
 
@@ -41,6 +42,8 @@ from .process.folder_snapshot import changed_at, facts_of, scan
 LARGE = 1000
 """The files of a tree whose folder is worth keeping."""
 _MOST = 1 << 40
+_AHEAD = 10 * 366 * 86_400 * 10**9
+"""Nanoseconds: about ten years."""
 _PATIENCE = 0.05
 """Seconds in which the clock of a file system has to move."""
 Keep = Callable[[str], bool]
@@ -102,6 +105,8 @@ class FolderCache:
         made = None if before is None else self._made_from(before, tree, keep, folder)
         if made is None:
             export_tree(self._repo, tree, folder, keep)
+            for path in scan(folder, _MOST).entries:
+                _read_in_time_to_come(folder / path)
             made = scan(folder, _MOST)
         if before is not None:
             remove(before.folder)
@@ -124,11 +129,14 @@ class FolderCache:
             remove(folder)
             return None
 
-    def _move_over(self, before: _Kept, tree: Oid, keep: Keep, folder: Path) -> FolderSnapshot:
+    def _move_over(
+        self, before: _Kept, tree: Oid, keep: Keep, folder: Path
+    ) -> FolderSnapshot | None:
         assert before.left is not None, "it was given back"
         made, left = before.made.entries, before.left.entries
-        changed = {path for path, facts in made.items() if left.get(path) != facts}
-        changed |= left.keys() - made.keys()
+        if any(left.get(path) != facts for path, facts in made.items() if path):
+            return None
+        changed = left.keys() - made.keys()
         changed |= {one.path for one in differences(self._repo, before.tree, tree)}
         # With the folders above: what is moved is whole, with all below it.
         changed |= {str(above) for path in changed for above in PurePosixPath(path).parents}
@@ -144,6 +152,9 @@ class FolderCache:
             if entry is not None and is_blob and keep(path):
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 write_file(self._repo, entry, folder / path)
+        for path in changed:
+            if os.path.lexists(folder / path):
+                _read_in_time_to_come(folder / path)
         entries = {path: facts for path, facts in made.items() if path not in changed}
         for path in (*moved, *changed):
             if os.path.lexists(folder / path):
@@ -155,7 +166,23 @@ class FolderCache:
         """Where the folders are; None on a file system that does not tell of every change."""
         name = f"cache-{os.getpid()}-{secrets.token_hex(4)}"
         home = self._held.enter_context(locked_tempdir(self._trials / name))
-        return home if _tells_of_changes(home) else None
+        return home if _tells_of_changes(home) and _tells_of_no_reads(home) else None
+
+
+def _read_in_time_to_come(path: Path) -> None:
+    """Have a file, folder or link look the same whether it is read or not (`relatime`)."""
+    facts = path.lstat()
+    times = (facts.st_mtime_ns + _AHEAD, facts.st_mtime_ns)
+    os.utime(path, ns=times, follow_symlinks=False)
+
+
+def _tells_of_no_reads(folder: Path) -> bool:
+    """Whether that holds here: not on a file system mounted with `strictatime`."""
+    probe = folder / "read"
+    probe.write_bytes(b"x")
+    _read_in_time_to_come(probe)
+    before = probe.lstat().st_atime_ns
+    return probe.read_bytes() == b"x" and probe.lstat().st_atime_ns == before
 
 
 def _tells_of_changes(folder: Path) -> bool:

@@ -7,8 +7,10 @@ from functools import cached_property
 from pathlib import Path
 
 from ....gitlab.events import emit
+from ....gitlab.lab.checkout import checkout_folders
 from ....gitlab.lab.lab import Lab
 from ....gitlab.record.facts import Status
+from ....gitlab.store.refs import common_folder
 from ....policies.access.guard import Policy
 from ....policies.task.task import MIB, Task
 from ...trials.code_lines import CodeLines
@@ -28,6 +30,7 @@ from ..environment import describe, find_command
 from .folder_cache import ExportedTree, FolderCache
 from .process import CannotStart, ProcessResult, locked_tempdir
 from .process_outcome import evaluator_failure, from_process
+from .sandbox import places
 from .trial_process import TrialProcess
 
 
@@ -39,9 +42,11 @@ class Runner:
         self.task = task
         self._variables = variables
         self._candidate_policy = Policy("candidate")
-        private = (lab.home, lab.repo.workdir, variables.get("HOME"))
-        closed = tuple(Path(place) for place in private if place)
-        self._process = TrialProcess(task, variables, closed)
+        home = map(Path, filter(None, [variables.get("HOME")]))
+        checkouts = checkout_folders(lab.repo)
+        private = (folder / "private" for folder in checkouts)
+        hidden = places((common_folder(lab.repo), *checkouts, *private, *home))
+        self._process = TrialProcess(task, variables, hidden)
         self._trials = lab.home / "trials"
         self._code_lines = CodeLines(lab.repo, task.editable)
 

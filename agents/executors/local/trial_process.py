@@ -12,7 +12,7 @@ from ....policies.task.task import MIB, Task
 from ..base import MachineFailure
 from ..environment import find_command, search_path, trial_environment
 from .process import CannotStart, FolderSnapshot, Limits, ProcessResult, run
-from .sandbox import Kind, SandboxSpec, Tools, choose, tools_for, wrap
+from .sandbox import Kind, SandboxSpec, Tools, choose, confined, has_own_files, tools_for
 from .sandbox.bubblewrap import ANSWER, TEMP
 
 _CANDIDATE, _EVALUATOR = Path("/candidate"), Path("/evaluator")
@@ -20,12 +20,12 @@ _MEND = "look at what is missing: airesearch doctor"
 
 
 class TrialProcess:
-    """Starts a task's two commands; `closed` are folders no program's installation may open."""
+    """Starts a task's two commands; `hidden` are folders that do not show to either."""
 
-    def __init__(self, task: Task, variables: Mapping[str, str], closed: tuple[Path, ...]) -> None:
+    def __init__(self, task: Task, variables: Mapping[str, str], hidden: tuple[Path, ...]) -> None:
         self._task = task
         self._variables = variables
-        self._closed = closed
+        self._hidden = hidden
 
     @cached_property
     def kind(self) -> Kind:
@@ -45,8 +45,7 @@ class TrialProcess:
         Raises CannotStart where the candidate's program cannot, MachineFailure where nothing can.
         """
         spec = self._spec(self._task.candidate, folder, _CANDIDATE)
-        home = _CANDIDATE if self.kind == "bwrap" else folder
-        temp = TEMP if self.kind == "bwrap" else folder
+        home, temp = (_CANDIDATE, TEMP) if has_own_files(self.kind) else (folder, folder)
         env = trial_environment(self._variables, home, seed, temp)
         return self._run(self._task.candidate, spec, env, gpu, before)
 
@@ -61,12 +60,12 @@ class TrialProcess:
     ) -> ProcessResult:
         """Run the evaluator in `folder`, to write its metrics to `answer`. Raises as `candidate`.
 
-        Both must exist, and `scratch`, its folder for temporary files without bubblewrap.
+        Both must exist, and `scratch`, its folder for temporary files where there is no other.
         """
         assert self._task.evaluate is not None
         spec = self._spec(self._task.evaluate, folder, _EVALUATOR)
         spec = replace(spec, writable=False, answer=answer, scratch=scratch)
-        own = self.kind == "bwrap"
+        own = has_own_files(self.kind)
         env = trial_environment(self._variables, TEMP if own else scratch, seed)
         env |= {"AIRESEARCH_METRICS": str(ANSWER if own else answer)}
         return self._run(self._task.evaluate, spec, env, gpu, before)
@@ -80,13 +79,14 @@ class TrialProcess:
             tools=self._tools(command),
             data=self._task.data,
             devices=self._task.devices,
+            hidden=self._hidden,
         )
 
     def _tools(self, command: str) -> Tools:
         program = find_command(command, self._variables) or shlex.split(command)[0]
         if self.kind == "none":
             return Tools(program)
-        return tools_for(program, search_path(self._variables), self._closed)
+        return tools_for(program, search_path(self._variables), self._hidden)
 
     def _run(
         self,
@@ -115,11 +115,25 @@ class TrialProcess:
         limits = Limits(budget.trial_seconds, budget.trial_memory_mb * MIB, budget.output_mb * MIB)
         if gpu is not None:
             env = {**env, "CUDA_VISIBLE_DEVICES": gpu}
-        argv = wrap(self.kind, spec, [program, *shlex.split(command)[1:]])
-        try:
-            result = run(argv, folder=folder, env=env, limits=limits, before=before)
-        except CannotStart as cannot:
-            if self.kind != "none":
-                raise MachineFailure(f"the sandbox does not work: {cannot.what}", _MEND) from None
-            raise CannotStart(as_seen_inside(cannot.what), cannot.mend) from None
+        with confined(self.kind, spec, [program, *shlex.split(command)[1:]]) as start:
+            try:
+                result = run(
+                    start.argv,
+                    folder=folder,
+                    env=env,
+                    limits=limits,
+                    before=before,
+                    inherits=start.inherits,
+                )
+            except CannotStart as cannot:
+                if self.kind != "none":
+                    raise _no_sandbox(cannot.what) from None
+                raise CannotStart(as_seen_inside(cannot.what), cannot.mend) from None
+            if not (result.stopped or start.has_begun()):
+                raise _no_sandbox(result.log.decode("utf-8", "replace").strip().rpartition("\n")[2])
         return replace(result, log=os.fsencode(as_seen_inside(os.fsdecode(result.log))))
+
+
+def _no_sandbox(why: str) -> MachineFailure:
+    """What ended before the candidate began says nothing of it."""
+    return MachineFailure(f"the sandbox does not work: {why}", _MEND)

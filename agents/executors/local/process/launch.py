@@ -11,6 +11,8 @@ from pathlib import Path
 from .....gitlab.errors import AiresearchError
 
 BLOCK = 512
+OPEN_FILES = 4096
+"""A process of a trial has no more, and no more are on their way between its processes."""
 
 
 class CannotStart(AiresearchError):
@@ -20,8 +22,9 @@ class CannotStart(AiresearchError):
 def bounded(
     argv: Sequence[str], *, folder: Path, env: Mapping[str, str], largest_file: int
 ) -> list[str]:
-    """The command that runs `argv` with no core dump and no file over `largest_file` bytes.
+    """The command that runs `argv` with no core dump and with bounds on its files.
 
+    None grows over `largest_file` bytes, and a process has at most `OPEN_FILES` of them open.
     A file may reach one block (512 bytes) more, so that one that hit the limit is over it. Where
     util-linux is missing (macOS) there is no such limit, and the command outlives a killed parent.
     """
@@ -40,17 +43,19 @@ def bounded(
     if (tools := _tools()) is None:
         return list(argv)
     setpriv, prlimit = tools
-    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-    size = (largest_file // BLOCK + 1) * BLOCK
-    size = size if hard == resource.RLIM_INFINITY else min(size, hard)
-    limits = ["--core=0:0", f"--fsize={size}:{size}"]
+    size = _at_most(resource.RLIMIT_FSIZE, (largest_file // BLOCK + 1) * BLOCK)
+    files = _at_most(resource.RLIMIT_NOFILE, OPEN_FILES)
+    limits = ["--core=0:0", f"--fsize={size}", f"--nofile={files}"]
     return [setpriv, "--pdeathsig", "KILL", "--", prlimit, *limits, "--", *argv]
 
 
 def launch(
-    command: Sequence[str], *, folder: Path, env: Mapping[str, str]
+    command: Sequence[str], *, folder: Path, env: Mapping[str, str], inherits: Sequence[int] = ()
 ) -> subprocess.Popen[bytes]:
-    """Start it in `folder` in a new session: no input, all output in one pipe."""
+    """Start it in `folder` in a new session: no input, all output in one pipe.
+
+    Of our open descriptors it has those it `inherits`, under their numbers.
+    """
     try:
         return subprocess.Popen(
             command,
@@ -61,9 +66,18 @@ def launch(
             stderr=subprocess.STDOUT,
             bufsize=0,
             start_new_session=True,
+            pass_fds=inherits,
         )
     except OSError as error:
         raise CannotStart(f"cannot start {command[0]!r} in {folder}: {error.strerror}") from error
+
+
+def _at_most(limit: int, most: int) -> str:
+    """Our own limit as prlimit takes it, `soft:hard`, but no more than `most`."""
+    return ":".join(
+        str(most if ours == resource.RLIM_INFINITY else min(ours, most))
+        for ours in resource.getrlimit(limit)
+    )
 
 
 @cache

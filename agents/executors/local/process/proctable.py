@@ -158,6 +158,11 @@ def high_water(pid: int) -> int:
     return _bytes_in(f"/proc/{pid}/status", b"VmHWM:")
 
 
+def page_tables(pid: int) -> int:
+    """Bytes that the kernel uses to map the memory of `pid`, also where nothing is in that."""
+    return _bytes_in(f"/proc/{pid}/status", b"VmPTE:")
+
+
 def mapped_files(pid: int) -> int:
     """Bytes of files in memory that it has mapped, its share where others map them too."""
     return _bytes_in(f"/proc/{pid}/smaps_rollup", b"Pss_Shmem:")

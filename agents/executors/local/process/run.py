@@ -55,7 +55,7 @@ class ProcessResult:
     """Exit code, or minus a signal's number; None exactly where `stopped` is set."""
     stopped: Literal["", Limit]
     seconds: float
-    """Until the main process ended, or was stopped."""
+    """Until the last process ended, or all were stopped."""
     peak_memory: int
     """Bytes, all processes together, as sampled; exact only where one process uses the most."""
     written: int
@@ -79,10 +79,12 @@ def run(
     env: Mapping[str, str],
     limits: Limits,
     before: FolderSnapshot | None = None,
+    inherits: Sequence[int] = (),
 ) -> ProcessResult:
     """Run `argv` in `folder` with exactly `env`; returns once all its processes are gone.
 
-    `before` is what the folder holds, where that is known already.
+    `before` is what the folder holds, where that is known already; `inherits` are descriptors of
+    ours that it is given.
 
     Raises CannotStart for a command that is missing or no program, CannotEnd for processes that
     survive being killed, MachineFailure where the disk under `folder` is full. Any other exception,
@@ -95,16 +97,17 @@ def run(
         memory = TreeMemory(tree, limits.memory)
         started = time.monotonic()
         with uninterrupted():
-            child = Child(launch(command, folder=folder, env=env))
+            child = Child(launch(command, folder=folder, env=env, inherits=inherits))
             tree.claim(child.pid)
             undo.callback(_end, child, tree)
         disk = DiskSpace(folder)
         meters = (memory, growth, DeletedFiles(tree, limits.output), disk)
         with listening():
             stop = _watch(child, limits, started + limits.seconds, meters)
-        seconds = time.monotonic() - started
         tree.polite = stop is None or stop.limit == "timeout"
         leftovers = 0 if stop else tree.linger(COURTESY)
+        # Not before: a child that works on while it may would not be counted.
+        seconds = time.monotonic() - started
     stops = (stop, growth.final(), _too_much(child, limits), memory.note(child.peak))
     stop = next(filter(None, stops), None)
     if stop is None:

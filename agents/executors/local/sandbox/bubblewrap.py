@@ -2,52 +2,68 @@
 
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from .spec import SandboxSpec
-from .system import ALL_HARDWARE, ETC, HARDWARE, SYSTEM
 
 ANSWER = Path("/metrics.json")
 """Where a process in there finds the file it may write."""
 TEMP = Path("/tmp")
 """A memory file system of its own."""
+BEGUN = b'"exit-code"'
+"""Stands in what bubblewrap tells once it ends, unless it failed before the program began."""
 _SECONDS = 20
+_COVER = ("--size", str(1 << 20), "--tmpfs")
 # One by one and not --unshare-all, which goes on where a user namespace cannot be had.
 _APART = (
     *("--unshare-user", "--disable-userns", "--unshare-pid", "--unshare-net", "--unshare-ipc"),
     *("--unshare-uts", "--hostname", "trial", "--unshare-cgroup-try"),
     *("--cap-drop", "ALL", "--die-with-parent", "--new-session", "--as-pid-1"),
 )
-# Bubblewrap's own process 1 is not waited for, and the most memory a child held is lost with it.
-_FIRST = ("/bin/sh", "-c", '"$@"; exit $?', "sh")
+FIRST = ("/bin/sh", "-c", '"$@"; exit $?', "sh")
+"""The process 1 of a trial. Nobody waits for that one, so what its children held would be lost."""
 
 
-def command(spec: SandboxSpec, argv: Sequence[str]) -> list[str]:
-    """The bwrap command line that runs `argv` and lets it touch what `spec` says."""
+def command(spec: SandboxSpec, argv: Sequence[str], calls: int | None, tells: int) -> list[str]:
+    """The bwrap command line that runs `argv` and lets it touch what `spec` says.
+
+    It reads its filter of system calls from the descriptor `calls`, and tells `BEGUN` to `tells`.
+    """
     folder = "--bind" if spec.writable else "--ro-bind"
-    hardware = (ALL_HARDWARE,) if spec.devices else HARDWARE
-    links = [path for path in SYSTEM if path.is_symlink()]
-    folders = [path for path in SYSTEM if path not in links]
     in_memory = ("--size", str(spec.memory), "--tmpfs")
+    lay = {"read": ("--ro-bind-try",), "cover": _COVER}
     return [
         shutil.which("bwrap") or "bwrap",
         *_APART,
-        *_shown([*folders, *ETC, *hardware]),
-        *_linked(links),
+        *("--json-status-fd", str(tells)),
+        *(("--seccomp", str(calls)) if calls is not None else ()),
         *("--proc", "/proc", "--dev", "/dev", *in_memory, "/dev/shm"),
         *(word for device in spec.devices for word in ("--dev-bind", device, device)),
         *("--remount-ro", "/dev"),
         *(*in_memory, str(TEMP)),
-        *_shown(spec.tools.read),
-        *_linked(spec.tools.links),
-        *_shown(map(Path, spec.data)),
+        *(
+            word
+            for what, path in spec.layers
+            for word in (*lay[what], *([str(path)] if what == "read" else []), str(path))
+        ),
+        *(
+            w
+            for link, leads_to in spec.links.items()
+            for w in ("--symlink", str(leads_to), str(link))
+        ),
+        *(
+            word
+            for what, path in spec.layers
+            if what == "cover"
+            for word in ("--remount-ro", str(path))
+        ),
         *(folder, str(spec.folder), str(spec.place)),
         *(("--bind", str(spec.answer), str(ANSWER)) if spec.answer else ()),
         # The root itself is a memory file system without a limit.
         *("--remount-ro", "/", "--chdir", str(spec.place)),
-        *("--", *_FIRST, *argv),
+        *("--", *FIRST, *argv),
     ]
 
 
@@ -74,11 +90,3 @@ def mend() -> str:
     if shutil.which("bwrap") is None:
         return "apt-get install bubblewrap"
     return "allow user namespaces, and have bubblewrap 0.8 or later: bwrap --version"
-
-
-def _shown(paths: Iterable[Path]) -> list[str]:
-    return [word for path in paths for word in ("--ro-bind-try", str(path), str(path))]
-
-
-def _linked(links: Iterable[Path]) -> list[str]:
-    return [word for link in links for word in ("--symlink", str(link.readlink()), str(link))]

@@ -1,7 +1,7 @@
 """Give up all access but what is listed, then become another program. Runs as a script of its own.
 
-It imports the standard library alone, and little of that: it is started for each trial. The
-numbers are those of linux/landlock.h and hold on x86_64 and aarch64, as on every other machine.
+It imports the standard library alone, and little of that, no pathlib: each trial starts it. The
+numbers are those of the kernel's headers and hold on x86_64 and aarch64, as on every other machine.
 """
 
 import ctypes
@@ -12,7 +12,8 @@ import sys
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
 VERSION = 1  # landlock_create_ruleset's flag that asks for the ABI
 PATH_BENEATH = 1
-NO_NEW_PRIVS = 38  # prctl(2)
+DEATH_SIGNAL, SECCOMP, NO_NEW_PRIVS = 1, 22, 38  # prctl(2)
+FILTER = 2  # the kind of SECCOMP
 CAPABILITIES = 0x20080522  # capset(2), version 3: three words, twice
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 REMOVE_DIR, REMOVE_FILE, MAKE_DIR, MAKE_REG = 1 << 4, 1 << 5, 1 << 7, 1 << 8
@@ -26,6 +27,20 @@ WRITE = (READ | WRITE_FILE | REMOVE_DIR | REMOVE_FILE | MAKE_DIR | MAKE_REG) | (
     MAKE_SOCK | MAKE_FIFO | MAKE_SYM | REFER | TRUNCATE
 )
 ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
+
+NEW_MOUNTS, NEW_NAME, NEW_IPC, NEW_USER = 1 << 17, 1 << 26, 1 << 27, 1 << 28  # unshare(2)
+NEW_PIDS, NEW_NETWORK = 1 << 29, 1 << 30
+READ_ONLY, NO_SUID, NO_DEVICES = 1, 2, 4  # mount(2)
+REMOUNT, BIND, RECURSIVE, PRIVATE = 1 << 5, 1 << 12, 1 << 14, 1 << 18
+DETACH = 2  # umount2(2)
+MOUNT_SETATTR, HERE, ALL_BELOW = 442, -100, 0x8000
+FLAGS = {
+    "read": NO_SUID | READ_ONLY | NO_DEVICES,
+    "write": NO_SUID | NO_DEVICES,
+    "use": NO_SUID | READ_ONLY,
+}
+OLD = "/old"
+"""Where the host's files are while those of a room are taken from them."""
 
 
 def abi() -> int:
@@ -80,30 +95,116 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: str, access: int) -> None:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except FileNotFoundError:
         return
-    if not os.path.isdir(path):  # noqa: PTH112, pathlib takes longer to load than all of this
+    if not os.path.isdir(path):
         access &= ON_FILES
     rule = struct.pack("=Qi", access, handle)
     _call(libc.syscall(ADD_RULE, ruleset, PATH_BENEATH, rule, 0))
     os.close(handle)
 
 
+def enter_room(layers: list[list[str]], links: list[list[str]], size: int) -> None:
+    """Go on in namespaces of our own, in which nothing is mounted but `layers`, in their order.
+
+    A layer is what stands at a path: of the host's to `read`, `write` or `use`, with where it lies
+    there; or `proc`, or `memory`, an empty file system of at most `size` bytes, or `cover`, an
+    empty one to read. The process that called waits outside, and ends as the one inside does.
+    Raises OSError.
+    """
+    libc, uid, gid = _libc(), os.getuid(), os.getgid()
+    new = NEW_MOUNTS | NEW_NAME | NEW_IPC | NEW_USER | NEW_PIDS | NEW_NETWORK
+    _call(libc.unshare(new), "unshare")
+    maps = {"setgroups": "deny", "uid_map": f"{uid} {uid} 1", "gid_map": f"{gid} {gid} 1"}
+    for name, text in maps.items():
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+    if inside := os.fork():
+        code = os.waitstatus_to_exitcode(os.waitpid(inside, 0)[1])
+        os._exit(code if code >= 0 else 128 - code)
+    _call(libc.prctl(DEATH_SIGNAL, *map(ctypes.c_ulong, (9, 0, 0, 0))), "prctl")
+    _mount(libc, "/", None, RECURSIVE | PRIVATE)
+    _mount(libc, "/tmp", "tmpfs", NO_SUID | NO_DEVICES, "mode=755,size=1m")
+    os.mkdir(f"/tmp{OLD}")
+    _call(libc.pivot_root(b"/tmp", f"/tmp{OLD}".encode()), "pivot_root")
+    os.chdir("/")
+    for what, path, source in layers:
+        _lay(libc, what, path, OLD + source, size)
+    for path, leads_to in links:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.symlink(leads_to, path)
+    with open("/proc/sys/user/max_user_namespaces", "w") as file:
+        file.write("0")  # in one more it would have all powers again
+    _call(libc.umount2(OLD.encode(), DETACH), "umount2")
+    os.rmdir(OLD)
+    for path in ["/", *(path for what, path, _ in layers if what == "cover")]:
+        _mount(libc, path, None, REMOUNT | BIND | READ_ONLY | NO_SUID | NO_DEVICES)
+
+
+def _lay(libc: ctypes.CDLL, what: str, path: str, source: str, size: int) -> None:
+    is_hosts = what in FLAGS
+    if is_hosts and not os.path.exists(source):
+        return
+    if not is_hosts or os.path.isdir(source):
+        os.makedirs(path, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+    if is_hosts:
+        _mount(libc, path, source, BIND | RECURSIVE)
+        flags = struct.pack("=QQQQ", FLAGS[what], 0, 0, 0)
+        bound = libc.syscall(MOUNT_SETATTR, HERE, path.encode(), ALL_BELOW, flags, len(flags))
+        _call(bound, path)
+    elif what == "proc":
+        _mount(libc, path, "proc", NO_SUID | NO_DEVICES)
+    else:
+        limit = f"mode=1777,size={size}" if what == "memory" else "mode=755,size=1m"
+        _mount(libc, path, "tmpfs", NO_SUID | NO_DEVICES, limit)
+
+
+def _mount(libc: ctypes.CDLL, path: str, source: str | None, flags: int, options: str = "") -> None:
+    """Mount, or change how it is; a `source` that is no path is a kind of file system."""
+    words = [None if word is None else word.encode() for word in (source, path, source)]
+    _call(libc.mount(*words, ctypes.c_ulong(flags), options.encode() or None), f"mount {path}")
+
+
+def filter_calls(lines: bytes) -> None:
+    """Have the kernel refuse calls for good, by a filter as `seccomp` makes it."""
+    libc, code = _libc(), ctypes.create_string_buffer(lines, len(lines))
+    program = struct.pack("@HP", len(lines) // 8, ctypes.addressof(code))
+    words = (ctypes.c_ulong(FILTER), program, ctypes.c_ulong(0), ctypes.c_ulong(0))
+    _call(libc.prctl(SECCOMP, *words), "seccomp")
+
+
 def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _call(answer: int) -> int:
+def _call(answer: int, what: str = "landlock") -> int:
     if answer < 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"landlock: {os.strerror(number)}")
+        raise OSError(number, f"{what}: {os.strerror(number)}")
     return answer
 
 
 def main() -> None:
-    """Confine this process to the rules in the first argument, then become the program after it."""
+    """Confine this process by what the first argument says, then become the program after it.
+
+    Writes `begun` to the descriptor `tells` just before, so that what fails until then is ours.
+    """
     import json
 
-    confine(**json.loads(sys.argv[1]))
-    os.execv(sys.argv[2], sys.argv[2:])
+    wanted, argv = json.loads(sys.argv[1]), sys.argv[2:]
+    if wanted["room"] is not None:
+        enter_room(**wanted["room"])
+        os.chdir(wanted["folder"])
+    confine(**wanted["rules"])
+    if wanted["filter"]:
+        filter_calls(bytes.fromhex(wanted["filter"]))
+    os.write(wanted["tells"], b"begun")
+    os.close(wanted["tells"])
+    try:
+        os.execv(argv[0], argv)
+    except OSError as error:
+        sys.exit(f"{argv[0]}: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def tools_for(program: str, search: str, closed: tuple[Path, ...] = ()) -> Tools
     is installed as their parent only the parts are. A pyenv shim becomes the Python it stands for.
     """
     names = (program, shutil.which("python", path=search), shutil.which("python3", path=search))
-    pythons = {name: found for name in names if name and (found := _python(name))}
+    pythons = {name: found for name in names if name and (found := _python(name, closed))}
     read: dict[Path, None] = {}
     links: dict[Path, None] = {}
     for python in pythons.values():
@@ -56,10 +56,21 @@ def tools_for(program: str, search: str, closed: tuple[Path, ...] = ()) -> Tools
         links |= dict.fromkeys(hops)
         read |= {last: None}
     shown: tuple[Path, ...] = ()
-    for path in sorted(read):  # what lies in the system's folders, or in another, is shown anyway
-        if path.is_absolute() and path.exists() and not is_below(path, (*SYSTEM, *shown)):
+    for path in sorted(read):
+        if path.is_absolute() and path.exists() and not _shows(path, (*SYSTEM, *shown), closed):
             shown = (*shown, path)
-    return Tools(started, shown, tuple(h for h in links if not is_below(h, (*SYSTEM, *shown))))
+    return Tools(
+        started, shown, tuple(h for h in links if not _shows(h, (*SYSTEM, *shown), closed))
+    )
+
+
+def _shows(path: Path, folders: tuple[Path, ...], closed: tuple[Path, ...]) -> bool:
+    """Whether `path` lies in one of `folders`, and in none of `closed` that lies in that one."""
+    return any(
+        path.is_relative_to(folder)
+        and not any(is_below(place, (folder,)) and path.is_relative_to(place) for place in closed)
+        for folder in folders
+    )
 
 
 def _hops(program: Path) -> Iterator[Path]:
@@ -72,13 +83,13 @@ def _hops(program: Path) -> Iterator[Path]:
 
 
 @cache
-def _python(program: str) -> _Python | None:
+def _python(program: str, closed: tuple[Path, ...]) -> _Python | None:
     """What the interpreter says of itself; None where `program` is none, or is the system's."""
     if "py" not in Path(program).name or not Path(program).is_absolute():
         return None
     if program == sys.executable:
         return _Python(program, _prefixes(sys.prefix, sys.base_prefix))
-    if is_below(Path(program), SYSTEM) and is_below(Path(program).resolve(), SYSTEM):
+    if all(_shows(path, SYSTEM, closed) for path in (Path(program), Path(program).resolve())):
         return None
     try:
         done = subprocess.run(

@@ -1,11 +1,13 @@
 """The memory and the number of a trial's processes, sampled while they run.
 
-Files in a sandbox's own /tmp and /dev/shm count, and memory files that a process holds. Not seen:
-System V segments that no process maps, and files in another memory file system.
+Files in a sandbox's own /tmp and /dev/shm count, memory files that a process holds, and what
+`kernel_memory` finds. Not seen: files in another memory file system, and what the kernel keeps of
+threads and locks.
 """
 
 from ..proctable import fair_share, high_water, mapped_files
 from ..reaper import ProcessTree
+from .kernel_memory import in_kernel
 from .limits import Meter, Stop, over
 from .tmpfs_usage import in_files
 from .unlinked_files import in_memory_files
@@ -45,12 +47,12 @@ class TreeMemory(Meter):
         if len(procs) > MOST_PROCESSES:
             ran = f"ran {len(procs):,} processes at once, over the {MOST_PROCESSES:,} allowed"
             return Stop("processes", ran)
-        files = in_files(procs) + in_memory_files(procs)
-        together = sum(proc.rss for proc in procs) + files
+        files, kernels = in_files(procs) + in_memory_files(procs), in_kernel(procs)
+        together = sum(proc.rss for proc in procs) + files + kernels
         if together > self._allowed:
             # A file that is mapped counts once, as the page a process holds.
             in_none = files - sum(mapped_files(proc.pid) for proc in procs)
-            together = sum(map(fair_share, procs)) + max(0, in_none)
+            together = sum(map(fair_share, procs)) + max(0, in_none) + kernels
         return self.note(max(together, *(high_water(proc.pid) for proc in procs), 0))
 
     def note(self, used: int) -> Stop | None:
