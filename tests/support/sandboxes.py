@@ -55,11 +55,16 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kin
 def spec(tmp_path: Path) -> Iterator[SandboxSpec]:
     """A candidate's spec, beside a file it must not see."""
     (tmp_path / "secret").write_text("sealed")
-    folder = tmp_path / "trial"
-    folder.mkdir()
-    tools = tools_for(sys.executable, os.environ["PATH"])
-    yield SandboxSpec(folder, Path("/candidate"), writable=True, memory=600 * MB, tools=tools)
+    yield spec_in(tmp_path)
     assert psutil.Process().children() == []
+
+
+def spec_in(folder: Path) -> SandboxSpec:
+    """What a candidate in a new folder below `folder` may touch."""
+    own = folder / "trial"
+    own.mkdir()
+    tools = tools_for(sys.executable, os.environ["PATH"])
+    return SandboxSpec(own, Path("/candidate"), writable=True, memory=600 * MB, tools=tools)
 
 
 def python(kind: Kind, spec: SandboxSpec, script: str, limits: Limits = ROOMY) -> ProcessResult:

@@ -81,8 +81,7 @@ def on_the_host(abi: int) -> tuple[Refusal, ...]:
     return ALWAYS + SHARED_PIDS + SHARED_FILES + (TRUNCATE if abi < 3 else ())
 
 
-# Of each call: its number on x86_64 and, -1 where it is not, on aarch64. asm/unistd.h has them.
-_NUMBERS = {
+CALLS = {
     **{"add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219)},
     **{"socket": (41, 198), "socketpair": (53, 199), "io_uring_setup": (425, 425)},
     **{"syslog": (103, 116), "memfd_secret": (447, 447), "bpf": (321, 280)},
@@ -104,6 +103,7 @@ _NUMBERS = {
     **{"removexattrat": (466, 466), "file_setattr": (469, 469)},
     **{"ioctl": (16, 29), "truncate": (76, 45)},
 }
+"""The number of each call on x86_64 and on aarch64, as asm/unistd.h has it; -1 for none."""
 _MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 """The name that the kernel has for a machine's calls (AUDIT_ARCH), and where its numbers stand."""
 _X32 = 0x40000000
@@ -120,19 +120,24 @@ def is_known(machine: str = platform.machine()) -> bool:
     return machine in _MACHINES and sys.byteorder == "little"
 
 
+def number(call: str, machine: str = platform.machine()) -> int:
+    """The number of a call in the table; -1 where this machine has none."""
+    return CALLS[call][_MACHINES[machine][1]]
+
+
 def program(refusals: tuple[Refusal, ...], machine: str = platform.machine()) -> bytes:
     """The filter as the kernel takes it (an array of struct sock_filter): 8 bytes a line.
 
     Calls that are made for another machine, as 32-bit programs make them, end the process.
     """
-    audit, column = _MACHINES[machine]
+    audit, _ = _MACHINES[machine]
     lines = [(_LOAD, 0, 0, _MACHINE), (_EQUAL, 1, 0, audit), (_RETURN, 0, 0, _KILL)]
     lines += [(_LOAD, 0, 0, _NUMBER), (_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _KILL)]
     for refusal in refusals:
         for call in refusal.calls.split():
-            if (number := _NUMBERS[call][column]) >= 0:
+            if (known := number(call, machine)) >= 0:
                 test = list(_test(refusal))
-                lines += [(_EQUAL, 0, len(test), number), *test]
+                lines += [(_EQUAL, 0, len(test), known), *test]
     lines.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(struct.pack("=HBBI", *line) for line in lines)
 
