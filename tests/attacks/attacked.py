@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airesearch.agents.executors.local.sandbox import landlock
+from airesearch.agents.executors.local.sandbox import choose, has_own_files, landlock
 from airesearch.agents.executors.local.sandbox.bubblewrap import fault
 from test_sandbox_lab import without_bubblewrap
 from toys import TASK, airesearch, git, repository, toy_files
 
 needs_bubblewrap = pytest.mark.skipif(bool(fault()), reason=f"no bubblewrap here: {fault()}")
+needs_own_files = pytest.mark.skipif(
+    not has_own_files(choose("auto")), reason="no user namespaces here"
+)
 
 EVALUATE = """\
 import base64, json, os, zlib

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from attacked import Attack, Report, Scene, needs_bubblewrap, strike
+from attacked import Attack, Report, Scene, needs_own_files, strike
 
 END = "honest()\n"
 MEMORY = ("T4", "runner", "memory", "over the 2")
@@ -116,6 +116,26 @@ HELD: dict[str, Attack] = {
         "held = [os.memfd_create('x') for _ in range(300)]\n"
         "for f in held: os.write(f, bytes(1 << 20))\ntime.sleep(9)\n",
     ),
+    "sockets that nobody reads": Attack(
+        *MEMORY,
+        "import socket\nheld = []\nwhile True:\n    held += socket.socketpair()\n"
+        "    for one in held[-2:]:\n        one.setsockopt(1, 7, 1 << 22), one.setblocking(False)\n"
+        "        try:\n            while one.send(bytes(1 << 16)): pass\n"
+        "        except OSError: pass\n"
+        "    if len(held) > 400: time.sleep(9)\n",
+    ),
+    "pipes that nobody reads": Attack(
+        *MEMORY,
+        "import fcntl\nfor _ in range(400):\n    out, into = os.pipe()\n"
+        "    try: fcntl.fcntl(into, 1031, 1 << 20)\n    except OSError: pass\n"
+        "    os.set_blocking(into, False), os.write(into, bytes(1 << 20))\n"
+        "x = bytearray(180 << 20)\ntime.sleep(9)\n",
+    ),
+    "maps of pages that hold nothing": Attack(
+        *MEMORY,
+        "import mmap\nm = mmap.mmap(-1, 1 << 39, flags=0x4022)\nm.madvise(15)\n"
+        "for n in range(0, 1 << 39, 1 << 21): m[n]\ntime.sleep(9)\n",
+    ),
     "a process whose first thread has ended": Attack(
         *MEMORY,
         "import ctypes, threading\nheld = []\n"
@@ -142,7 +162,7 @@ PROCESSES = {
         "time.sleep(15)\n",
     ),
 }
-pytestmark = needs_bubblewrap
+pytestmark = needs_own_files
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import os
 
 import psutil
 import pytest
-from attacked import Attack, Report, Scene, needs_bubblewrap, strike
+from attacked import Attack, Report, Scene, needs_own_files, strike
 
 MARK = "airesearch-attack-that-outlives"
 NAP = f"nap = [sys.executable, '-c', 'import time; time.sleep(120)', '{MARK}']\n"
@@ -78,7 +78,7 @@ ATTACKS: dict[str, Attack] = {
     ),
     "a zombie left": Attack(*ENDED, f"{END}if os.fork() == 0: os._exit(0)\ntime.sleep(0.1)\n"),
 }
-pytestmark = needs_bubblewrap
+pytestmark = needs_own_files
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from ....policies.task.task import MIB, Task
 from ..base import MachineFailure
 from ..environment import find_command, search_path, trial_environment
 from .process import CannotStart, FolderSnapshot, Limits, ProcessResult, run
+from .process_outcome import exit_of
 from .sandbox import Kind, SandboxSpec, Tools, choose, confined, has_own_files, tools_for
 from .sandbox.bubblewrap import ANSWER, TEMP
 
@@ -130,7 +131,8 @@ class TrialProcess:
                     raise _no_sandbox(cannot.what) from None
                 raise CannotStart(as_seen_inside(cannot.what), cannot.mend) from None
             if not (result.stopped or start.has_begun()):
-                raise _no_sandbox(result.log.decode("utf-8", "replace").strip().rpartition("\n")[2])
+                told = result.log.decode("utf-8", "replace").strip().rpartition("\n")[2]
+                raise _no_sandbox(told or exit_of(result))
         return replace(result, log=os.fsencode(as_seen_inside(os.fsdecode(result.log))))
 
 
