@@ -221,3 +221,30 @@ def test_a_fork_bomb_is_stopped(tmp_path: Path) -> None:
     assert ran.stopped == "processes"
     assert "processes at once, over the 1,000 allowed" in ran.reason
     assert ran.seconds < 15
+
+
+def test_what_is_measured_in_the_kernel_is_left_as_it_was(tmp_path: Path) -> None:
+    script = (
+        "import os, socket, time\n"
+        "pairs = [socket.socketpair() for _ in range(40)]; pipes = [os.pipe() for _ in range(40)]\n"
+        "for one, _ in pairs: one.send(b'x')\n"
+        "for _, into in pipes: os.write(into, b'x')\n"
+        "time.sleep(0.5)\n"
+        "for one, other in pairs: one.close(); assert other.recv(9) + other.recv(9) == b'x'\n"
+        "for out, into in pipes: os.close(into); assert os.read(out, 9) + os.read(out, 9) == b'x'\n"
+    )
+    mine = len(os.listdir("/proc/self/fd"))
+    assert python(tmp_path, script).code == 0
+    assert len(os.listdir("/proc/self/fd")) == mine
+
+
+def test_the_time_of_a_child_that_works_on_is_counted(tmp_path: Path) -> None:
+    script = (
+        "import os, time\n"
+        "start = time.monotonic()\n"
+        "if os.fork() == 0:\n"
+        "    time.sleep(0.05)\n"
+        "    open('out', 'w').write(str(time.monotonic() - start))\n"
+    )
+    ran = python(tmp_path, script)
+    assert ran.seconds > float((tmp_path / "out").read_text())

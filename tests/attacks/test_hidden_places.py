@@ -31,6 +31,8 @@ mount --bind /usr/src/app/private /usr/src/data/labels
 test "$3" = yes || echo 0 > /proc/sys/user/max_user_namespaces
 cd /usr/src/app
 """
+AS_ANOTHER = f"{CONTAINER[0]} -U --map-user=1000 --map-group=1000"
+WITHOUT_POWERS = "setpriv --no-new-privs --inh-caps=-all --bounding-set=-all"
 SEARCH = """\
 import os
 def found(place):
@@ -77,7 +79,7 @@ class Searched:
         (self._source / "home" / ".gitconfig").write_text(
             "[user]\nname = A\nemail = a@example.org\n[safe]\ndirectory = *\n"
         )
-        train = f"{SEARCH}for place in {[*SEARCHED.values()]!r}:\n" + (
+        train = f"LEARNING_RATE = 0.1\n{SEARCH}for place in {[*SEARCHED.values()]!r}:\n" + (
             "    print(place, 'GOT' if list(found(place)) else 'stopped')\n"
             "import sys; print(sys.prefix)\n"
             "value = open('/usr/src/data/sets/one').read()\n"
@@ -108,8 +110,8 @@ class Searched:
         for program in PROGRAMS:
             (self._programs / program).symlink_to(shutil.which(program) or program)
 
-    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        """A command in the lab."""
+    def run(self, *words: str, user: str = "root") -> "subprocess.CompletedProcess[str]":
+        """A command in the lab, by root in there or by a `plain` user."""
         path = f"{self._programs}" if self.means != "bwrap" else os.environ["PATH"]
         env = {
             **os.environ,
@@ -119,7 +121,8 @@ class Searched:
             "PATH": f"/usr/src/app/.venv/bin:{path}",
         }
         nested = "no" if self.means == "alone" else "yes"
-        script = SETUP + 'shift 3; exec "$@"'
+        plain = WITHOUT_POWERS if self.means == "alone" else AS_ANOTHER
+        script = f'{SETUP}shift 3; exec {plain if user == "plain" else ""} "$@"'
         return subprocess.run(
             [*CONTAINER, script, "sh", self._source, sys.executable, nested,
              sys.executable, "-m", "airesearch", *words],
@@ -160,12 +163,20 @@ DOCTOR = {
 }
 
 
-def test_the_doctor_says_what_holds_there(searched: Searched) -> None:
+@pytest.mark.parametrize("user", ["root", "plain"])
+def test_the_doctor_says_what_holds_there(searched: Searched, user: str) -> None:
     state, words = DOCTOR[searched.means]
-    told = searched.run("doctor", "--json").stdout
+    told = searched.run("doctor", "--json", user=user).stdout
     (found,) = [one for one in json.loads(told) if one["subject"] == "sandbox"]
     assert (found["state"], words in found["says"]) == (state, True), found
     assert ("allow user namespaces" in found["mend"]) == (searched.means == "alone")
+
+
+def test_a_plain_user_is_held_as_well(searched: Searched) -> None:
+    made = searched.run("step", "--json", user="plain")
+    assert made.returncode == 0, made.stderr
+    log = git(searched.app, "show", "node/000001:research/run.log")
+    assert ("GOT" in log, log.count("stopped")) == (False, len(SEARCHED))
 
 
 def test_a_home_that_holds_programs_is_nobodys() -> None:

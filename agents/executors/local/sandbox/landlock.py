@@ -21,9 +21,9 @@ BEGUN = b"begun"
 """What the shim tells before it becomes the program."""
 _DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom"))
 _MEMORY = ("/tmp", "/dev/shm")
-_LINKS = {"/dev/fd": "/proc/self/fd"} | {
-    f"/dev/{name}": f"/proc/self/fd/{number}"
-    for number, name in enumerate(("stdin", "stdout", "stderr"))
+_LINKS = {
+    Path("/dev", name): Path("/proc/self/fd", number)
+    for name, number in {"fd": "", "stdin": "0", "stdout": "1", "stderr": "2"}.items()
 }
 _SECONDS = 20
 

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Iterator
 
+from ..process.meters.kernel_memory import counts_sockets
 from . import landlock, seccomp
 from .choice import Kind
 
@@ -14,6 +15,8 @@ def weaknesses(kind: Kind) -> Iterator[str]:
         return
     if not seccomp.is_known():
         yield f"system calls are not filtered on {platform.machine()}: keyrings are open"
+    if not counts_sockets():
+        yield "memory that sockets hold is not counted"
     if kind == "bwrap" or landlock.has_room():
         return
     yield "there are no user namespaces, so the names of all files and processes are seen"
