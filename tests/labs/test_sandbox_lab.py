@@ -44,8 +44,7 @@ def test_the_record_says_which(tmp_path: Path) -> None:
 @landlock_only
 def test_landlock_serves_where_bubblewrap_is_missing(tmp_path: Path) -> None:
     spy = (
-        "import os\n"
-        "lab = os.getcwd().partition('/.git/')[0]\n"
+        f"lab = '{tmp_path}/lab'\n"
         "for place in (lab + '/evaluate.py', lab + '/.git/HEAD', '/etc/shadow'):\n"
         "    try: open(place); print('opened', place)\n"
         "    except OSError as error: print(type(error).__name__)\n"
@@ -55,7 +54,7 @@ def test_landlock_serves_where_bubblewrap_is_missing(tmp_path: Path) -> None:
     assert said.json()["metrics"] == {"val_error": 0.3}
     assert "Sandbox: landlock" in measured(lab)
     log = git(lab, "show", "node/000001:research/run.log")
-    assert (log.count("PermissionError"), "opened" in log) == (3, False)
+    assert (log.count("Error"), "opened" in log) == (3, False)
 
 
 @pytest.mark.parametrize("sandbox", ["auto", "none"])
