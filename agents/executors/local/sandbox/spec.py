@@ -54,11 +54,12 @@ class SandboxSpec:
         hardware = (ALL_HARDWARE,) if self.devices else HARDWARE
         read = {*folders, *ETC, *hardware, *self.tools.read, *map(Path, self.data)}
         # A path may be a link, such as one of `data`: what shows is below what it leads to.
+        real = {path: path.resolve() for path in (read if self.hidden else ())}
         cover = {
-            path / hidden.relative_to(path.resolve())
-            for path in (read if self.hidden else ())
+            path / hidden.relative_to(leads_to)
+            for path, leads_to in real.items()
             for hidden in self.hidden
-            if path.resolve() in hidden.parents
+            if leads_to in hidden.parents
         }
         layers: list[Layer] = [("cover", path) for path in cover - read if path.is_dir()]
         layers += [("read", path) for path in read]
