@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ...gitlab.errors import AiresearchError
+from ...gitlab.lab.checkout import files_of, objects_of
 from ...gitlab.lab.lab import Lab
 from ...policies.task.task import FILE, Task
 
@@ -11,9 +12,8 @@ _OF_A_TRIAL = tuple(map(Path, ("/proc", "/dev", "/sys", "/candidate", "/evaluato
 
 def require_data_access(lab: Lab, task: Task) -> None:
     """Raises AiresearchError where `data` or `devices` name what is not there, or too much."""
-    hidden = [lab.home.parent.resolve()]
-    if lab.repo.workdir:
-        hidden.append(Path(lab.repo.workdir).resolve() / "private")
+    private = (folder / "private" for folder in files_of(lab.repo))
+    hidden = [path.resolve() for path in (*objects_of(lab.repo), *private)]
     for name in task.data:
         folder = Path(name)
         real = folder.resolve()  # a link is judged by what it leads to

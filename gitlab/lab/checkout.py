@@ -47,7 +47,8 @@ def _worktrees(repo: pygit2.Repository) -> Iterator[tuple[Path, bytes]]:
         with suppress(OSError):
             head = (own / "HEAD").read_bytes().removeprefix(b"ref:").strip()
             link = own / "gitdir"  # of a linked worktree
-            yield Path(link.read_text().strip()).parent if link.exists() else own, head
+            # Git writes an absolute path there, or a relative one where it is told to.
+            yield (own / link.read_text().strip()).parent if link.exists() else own, head
 
 
 def files_of(repo: pygit2.Repository) -> list[Path]:
@@ -66,18 +67,6 @@ def objects_of(repo: pygit2.Repository) -> list[Path]:
     urls = [remote.url.removeprefix("file://") for remote in repo.remotes if remote.url]
     places = [*(common / "objects" / line for line in lines), *(Path(top, url) for url in urls)]
     return [common, *(place for place in places if place.exists())]
-
-
-def checkout_folders(repo: pygit2.Repository) -> tuple[Path, ...]:
-    """The folder of every checkout of any branch: the main one, where there is one, and linked."""
-    common = common_folder(repo)
-    main = pygit2.Repository(common).workdir
-    # Git writes absolute paths there, or relative ones where it is told to.
-    links = {
-        link: os.fsdecode(link.read_bytes().strip()) for link in common.glob("worktrees/*/gitdir")
-    }
-    linked = sorted((link.parent / leads_to).parent for link, leads_to in links.items())
-    return (*([Path(main)] if main else []), *linked)
 
 
 def is_changed(repo: pygit2.Repository, path: str) -> bool:

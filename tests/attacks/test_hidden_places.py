@@ -50,6 +50,7 @@ SEARCHED = {
     "the lab where it is mounted again": "/usr/src/again",
     "its labels, mounted among the data": "/usr/src/data",
     "the home folder": "/usr/src/home",
+    "the shared lab it is pushed to": "/usr/src/shared",
     "all of /usr/src": "/usr/src",
 }
 
@@ -102,6 +103,8 @@ class Searched:
         git(app, "worktree", "add", "-q", "-b", "other", "../second")
         for link in (app / ".git/worktrees/second/gitdir", self._source / "second/.git"):
             link.write_text(link.read_text().replace(str(self._source), "/usr/src"))
+        git(self._source, "clone", "-q", "--bare", "app", "shared")
+        git(app, "remote", "add", "origin", "/usr/src/shared")
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", app / ".venv"], check=True)
         config = app / ".venv" / "pyvenv.cfg"
         config.write_text(config.read_text().replace(str(app), "/usr/src/app"))

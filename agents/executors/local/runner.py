@@ -7,10 +7,9 @@ from functools import cached_property
 from pathlib import Path
 
 from ....gitlab.events import emit
-from ....gitlab.lab.checkout import checkout_folders
+from ....gitlab.lab.checkout import files_of, objects_of
 from ....gitlab.lab.lab import Lab
 from ....gitlab.record.facts import Status
-from ....gitlab.store.refs import common_folder
 from ....policies.access.guard import Policy
 from ....policies.task.task import MIB, Task
 from ...trials.code_lines import CodeLines
@@ -43,9 +42,9 @@ class Runner:
         self._variables = variables
         self._candidate_policy = Policy("candidate")
         home = map(Path, filter(None, [variables.get("HOME")]))
-        checkouts = checkout_folders(lab.repo)
+        checkouts = files_of(lab.repo)
         private = (folder / "private" for folder in checkouts)
-        hidden = places((common_folder(lab.repo), *checkouts, *private, *home))
+        hidden = places((*objects_of(lab.repo), *checkouts, *private, *home))
         self._process = TrialProcess(task, variables, hidden)
         self._trials = lab.home / "trials"
         self._code_lines = CodeLines(lab.repo, task.editable)
