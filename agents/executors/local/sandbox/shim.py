@@ -121,6 +121,7 @@ def enter_room(layers: list[list[str]], links: list[list[str]], size: int) -> No
         code = os.waitstatus_to_exitcode(os.waitpid(inside, 0)[1])
         os._exit(code if code >= 0 else 128 - code)
     _call(libc.prctl(DEATH_SIGNAL, *map(ctypes.c_ulong, (9, 0, 0, 0))), "prctl")
+    _call(libc.sethostname(b"trial", ctypes.c_size_t(5)), "sethostname")
     _mount(libc, "/", None, RECURSIVE | PRIVATE)
     _mount(libc, "/tmp", "tmpfs", NO_SUID | NO_DEVICES, "mode=755,size=1m")
     os.mkdir(f"/tmp{OLD}")
@@ -151,8 +152,8 @@ def _lay(libc: ctypes.CDLL, what: str, path: str, source: str, size: int) -> Non
     if is_hosts:
         _mount(libc, path, source, BIND | RECURSIVE)
         flags = struct.pack("=QQQQ", FLAGS[what], 0, 0, 0)
-        bound = libc.syscall(MOUNT_SETATTR, HERE, path.encode(), ALL_BELOW, flags, len(flags))
-        _call(bound, path)
+        words = (HERE, os.fsencode(path), ALL_BELOW, flags, ctypes.c_size_t(len(flags)))
+        _call(libc.syscall(MOUNT_SETATTR, *words), path)
     elif what == "proc":
         _mount(libc, path, "proc", NO_SUID | NO_DEVICES)
     else:
@@ -162,7 +163,7 @@ def _lay(libc: ctypes.CDLL, what: str, path: str, source: str, size: int) -> Non
 
 def _mount(libc: ctypes.CDLL, path: str, source: str | None, flags: int, options: str = "") -> None:
     """Mount, or change how it is; a `source` that is no path is a kind of file system."""
-    words = [None if word is None else word.encode() for word in (source, path, source)]
+    words = [None if word is None else os.fsencode(word) for word in (source, path, source)]
     _call(libc.mount(*words, ctypes.c_ulong(flags), options.encode() or None), f"mount {path}")
 
 
