@@ -186,6 +186,10 @@ for family in set(range(64)) - {1, 2, 10, 16}:
         try: socket.socket(family, how)
         except OSError as error: assert error.errno == 97, error
         else: print('GOT', family, how)""",
+    "the kernel's settings": """
+for folder, _, names in os.walk('/proc/sys'):
+    for name in names:
+        attack(lambda: (os.close(os.open(f'{folder}/{name}', os.O_WRONLY)), TOKEN))""",
     "calls by a ring": f"""
 attack(lambda: (call({N["io_uring_setup"]}, 4, ctypes.create_string_buffer(120)), TOKEN))""",
     "the kernel's log": f"""

@@ -39,7 +39,9 @@ def command(spec: SandboxSpec, argv: Sequence[str], calls: int | None, tells: in
         *_APART,
         *("--json-status-fd", str(tells)),
         *(("--seccomp", str(calls)) if calls is not None else ()),
-        *("--proc", "/proc", "--dev", "/dev", *in_memory, "/dev/shm"),
+        # To root the kernel's settings are files of its own, whatever powers it has not.
+        *("--proc", "/proc", "--ro-bind-try", "/proc/sys", "/proc/sys"),
+        *("--dev", "/dev", *in_memory, "/dev/shm"),
         *(word for device in spec.devices for word in ("--dev-bind", device, device)),
         *("--remount-ro", "/dev"),
         *(*in_memory, str(TEMP)),
