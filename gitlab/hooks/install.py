@@ -9,6 +9,7 @@ import pygit2
 
 from ..errors import AiresearchError
 from ..isolated import own_module
+from ..lab.checkout import BEHIND
 from ..lab.lab import open_repository
 from ..store.refs import common_folder
 from .proc_receive import REFS
@@ -32,8 +33,9 @@ _PRE_COMMIT = """\
 if [ -x "$0.user" ]; then "$0.user" "$@" || exit; fi
 case $(git symbolic-ref -q HEAD) in
 refs/heads/node/*) ;;
-*) git config airesearch.agent >/dev/null || exit 0 ;;
-esac"""
+*) git config airesearch.agent >/dev/null ||
+    git rev-parse -q --verify @BEHIND@ >/dev/null || exit 0 ;;
+esac""".replace("@BEHIND@", BEHIND)
 _PRE_RECEIVE = """\
 if [ -x "$0.user" ]; then
     lines=$(cat)

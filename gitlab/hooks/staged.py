@@ -8,7 +8,10 @@ import pygit2
 
 from ..errors import AiresearchError
 from ..isolated import GIT
+from ..lab.checkout import BEHIND
 from ..lab.lab import Lab, open_repository
+from ..store.change import compare
+from ..store.refs import tip
 from ..store.trees import Oid
 
 
@@ -44,6 +47,21 @@ class Staged:
                 "let airesearch make the folder",
             )
         return self._repo.head.peel(pygit2.Tree).id
+
+    def undone(self) -> tuple[str, tuple[str, ...]]:
+        """Where a promotion left this checkout, and what it would take back of it, staged as it is.
+
+        The commit in ten digits and the paths; empty where it is up to date.
+        """
+        behind = tip(self._repo, BEHIND)
+        if behind is None or self._repo.head_is_unborn:
+            return "", ()
+        old = self._repo[behind].peel(pygit2.Tree).id
+        promoted, staged = (
+            {change.path for change in compare(self._repo, old, tree).paths}
+            for tree in (self.before(), self.after())
+        )
+        return str(behind)[:10], tuple(sorted(promoted - staged))
 
     def after(self) -> Oid:
         """The tree that is staged; git itself reads the index, which may be in any of its forms."""

@@ -16,7 +16,8 @@ from ..isolated import own_git
 from ..store.file_lock import lock_if_possible
 from ..store.refs import common_folder, remove_ref, swap_ref, tip
 
-_BEHIND = "refs/worktree/airesearch-behind"
+BEHIND = "refs/worktree/airesearch-behind"
+"""The commit that a checkout was left at, which its branch has moved on from since."""
 _OF_FILES = re.compile(r"filter\..+|core\.(autocrlf|eol|attributesfile)")
 _PATIENCE = 10.0
 """Seconds to wait for another worker at the checkouts."""
@@ -77,6 +78,11 @@ def is_changed(repo: pygit2.Repository, path: str) -> bool:
         return True
 
 
+def catch_up(at: str) -> str:
+    """What brings a checkout that was left at a commit up to date, and keeps its changes."""
+    return f"git read-tree -m -u {at} HEAD && git update-ref -d {BEHIND}"
+
+
 class Checkout:
     """A checkout before its branch moves; what it needs is read here, before anything changes.
 
@@ -97,10 +103,10 @@ class Checkout:
 
     def prepare(self) -> None:
         """Remember which commit's files it has, before the branch moves."""
-        known = tip(self._repo, _BEHIND)
+        known = tip(self._repo, BEHIND)
         if self._has is not None and known != self._has:
             with suppress(RefMoved):  # another worker is at it, and writes the same
-                swap_ref(self._repo, _BEHIND, known, self._has)
+                swap_ref(self._repo, BEHIND, known, self._has)
 
     def follow(self, new: pygit2.Oid) -> str:
         """Bring the files to commit `new`; a sentence for the user where they were left alone."""
@@ -110,15 +116,15 @@ class Checkout:
         if not obstacle:
             moved = self._git("read-tree", "-m", "-u", str(self._has), str(new))
             if moved.returncode == 0:
-                known = tip(self._repo, _BEHIND)
+                known = tip(self._repo, BEHIND)
                 with suppress(RefMoved):  # another worker has just done it
                     if known is not None:
-                        remove_ref(self._repo, _BEHIND, known)
+                        remove_ref(self._repo, BEHIND, known)
                 return ""
         at = str(self._has)[:10]
         return (
             f"your checkout {obstacle or 'is locked'} and was left at {at}; to bring it up to date "
-            f"and keep your changes: git read-tree -m -u {at} HEAD"
+            f"and keep your changes: {catch_up(at)}"
         )
 
     def _state(self) -> tuple[pygit2.Oid | None, bool]:
@@ -126,7 +132,7 @@ class Checkout:
         if self._tip is None:
             return None, False
         self._repo.index.read()
-        behind = tip(self._repo, _BEHIND)
+        behind = tip(self._repo, BEHIND)
         for commit in filter(None, (self._tip, behind)):
             tree = self._repo[commit].peel(pygit2.Tree)
             if not len(tree.diff_to_index(self._repo.index)):

@@ -163,10 +163,42 @@ def test_the_command_that_is_named_brings_the_checkout_up_to_date(
     said = works(airesearch(lab, "step"))
     if dirt in (renamed, deleted):
         return
-    command = said.err[said.err.index("git read-tree") :].split()
-    git(lab, *command[1:])
+    subprocess.run(named_command(said.err), shell=True, cwd=lab, check=True)
     left = {line[3:] for line in git(lab, "status", "--porcelain", "--no-renames").splitlines()}
     assert left == mine
+    # The next promotion leaves it where it is now, and its command works as well.
+    again = works(airesearch(lab, "step"))
+    subprocess.run(named_command(again.err), shell=True, cwd=lab, check=True)
+    left = {line[3:] for line in git(lab, "status", "--porcelain", "--no-renames").splitlines()}
+    assert left == mine
+    assert "LR = 0.15" in git(lab, "show", ":train.py")
+
+
+def named_command(err: str) -> str:
+    return err[err.index("git read-tree") :].splitlines()[0]
+
+
+def test_a_commit_of_what_was_left_behind_takes_no_promotion_back(lab: Path) -> None:
+    staged(lab)
+    said = works(airesearch(lab, "step"))
+    done = subprocess.run(["git", "commit", "-m", "Mine"], cwd=lab, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert (
+        "would take back what was promoted since, in lib/new.py, research/result.json"
+        in done.stderr
+    )
+    assert named_command(done.stderr) == named_command(said.err)
+    subprocess.run(named_command(done.stderr), shell=True, cwd=lab, check=True)
+    git(lab, "commit", "-m", "Mine")
+    assert git(lab, "show", "--name-only", "--format=", "HEAD").split() == ["notes.md"]
+
+
+def test_a_change_of_ones_own_to_a_promoted_file_may_be_committed(lab: Path) -> None:
+    staged_and_changed(lab)
+    works(airesearch(lab, "step"))
+    done = subprocess.run(["git", "commit", "-m", "Mine"], cwd=lab, capture_output=True, text=True)
+    assert "lib/new.py" in done.stderr
+    assert "train.py" not in done.stderr
 
 
 @pytest.mark.parametrize("dirt", [staged, unstaged, untracked, staged_and_changed, conflict])

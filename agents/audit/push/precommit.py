@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ....gitlab.errors import AiresearchError
 from ....gitlab.hooks.staged import Staged
+from ....gitlab.lab.checkout import catch_up
 from ....gitlab.store.change import compare
 from ...setup.task_file import read_task
 from ...setup.team_policies import read_permits
@@ -20,6 +21,13 @@ def check_commit(folder: Path, variables: Mapping[str, str]) -> None:
             "take your change to a branch of your own: git switch -c my-idea",
         )
     if not staged.agent:
+        at, paths = staged.undone()
+        if paths:
+            raise AiresearchError(
+                f"this checkout was left at {at}, and its commit would take back what was promoted "
+                f"since, in {', '.join(paths[:5])}{' …' if len(paths) > 5 else ''}",
+                f"bring it up to date, your changes are kept: {catch_up(at)}",
+            )
         return
     lab, before = staged.lab, staged.before()
     policy = read_permits(lab, before, read_task(lab, before)).get(staged.agent)
