@@ -54,6 +54,8 @@ class Record:
     node: int
 
     def __post_init__(self) -> None:
+        if self.node < 0:
+            raise RecordError(f"node {self.node} is no node's number")
         for name, value in vars(self).items():
             if type(value) is str and name != "body":
                 object.__setattr__(self, name, one_line(value))

@@ -66,9 +66,11 @@ class LibgitObjects:
             inner = [extent[place] for place in self._changed_folders(pair)]
             files = 0
             try:
-                self.tree(pair[1])
-                entries = self.tree(pair[0]).values()
-                files = sum(entry.mode not in (FOLDER, GITLINK) for entry in entries)
+                before, entries = self.tree(pair[1]), self.tree(pair[0])
+                plain = {n: e for n, e in entries.items() if e.mode not in (FOLDER, GITLINK)}
+                files = len(plain)
+                new = (e.oid for n, e in plain.items() if e != before.get(n))
+                yield from filter(None, map(self._file_fault, new))
             except Unsound as unsound:
                 yield str(unsound)
             height = 1 + max((height for height, _ in inner), default=0)
@@ -88,6 +90,13 @@ class LibgitObjects:
             for now, was in changed
             if now.mode == FOLDER
         ]
+
+    def _file_fault(self, oid: str) -> str:
+        try:
+            kind, _ = self._odb.read_header(oid)
+        except (KeyError, ValueError, pygit2.GitError):
+            return f"blob {oid} is missing"
+        return "" if kind == ObjectType.BLOB else f"{oid} is no blob"
 
     def _read(self, oid: str, kind: ObjectType) -> bytes:
         try:

@@ -6,6 +6,7 @@ ONLY_A_PUSH = (
     "it goes back to no baseline",  # so too
     "is rewritten",  # verify asks the reflog
     "grew from does not parse",  # trunk's side of a merge
+    "it carries an agent's name",  # verify says of a node's that it records nothing
     "trunk has",  # verify names it at the promotion
 )
 

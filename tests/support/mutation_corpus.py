@@ -67,6 +67,10 @@ CORPUS: dict[str, Mutation] = {
     "a trial below nothing": ("say", 1, "Trial", "-1.-1"),
     "a parent that is to come": ("say", 0, "Parent-Node", "777777"),
     "a parent below nothing": ("say", 0, "Parent-Node", "-1"),
+    "a node below nothing": ("say", 3, "Node", "-1"),
+    "a folder as a file": ("tree", 0, 8, "mode", b"100664"),
+    "an action that is none": ("say", 0, "Action", "\n"),
+    "a promotion that is no merge": ("head", 3, 1, "drop", b""),
     "a seed of another": ("say", 1, "Seed", "0"),
     "a metric that is none": ("say", 1, "Metric", "val_error=1e999"),
 }  # fmt: skip

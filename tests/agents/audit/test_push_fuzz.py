@@ -53,7 +53,7 @@ def judge(mutator: Mutator, mutation: Mutation) -> list[str]:
     (mutator.folder / ".git" / "airesearch" / "audited.json").unlink(missing_ok=True)
     named = [(one.commit, one.what) for one in audited(mutator.folder).violations]
     assert bool(named) <= bool(refused), named
-    if not any("does not parse" in why for why in refused):
+    if not any("does not parse" in why or "is rewritten" in why for why in refused):
         compare(named, [one_line(why) for why in refused])
     if not refused:
         tree = load_tree(open_lab(mutator.folder))
