@@ -56,7 +56,7 @@ def run_beside(
     given = done = 0
     try:
         while True:
-            may_start = pool.goes_on and (end is None or time.monotonic() < end)
+            may_start = pool.fault is None and (end is None or time.monotonic() < end)
             while may_start and pool.idle and (trials is None or given < trials):
                 pool.dispatch()
                 given += 1
@@ -84,7 +84,6 @@ class _WorkerPool:
         self.busy: list[Connection] = []
         self.fault: Exception | None = None
         self.nothing = ""
-        self.goes_on = True
         self._processes: list[BaseProcess] = []
         mine: list[Connection] = []
         # What is known by now is known to all, and stays in memory that all share.
@@ -128,8 +127,7 @@ class _WorkerPool:
             self._dismiss()
 
     def _dismiss(self) -> None:
-        """Nobody takes another step, nor who is still at one."""
-        self.goes_on = False
+        """Nobody who is idle now takes another step."""
         for worker in self.idle:
             worker.close()
         self.idle.clear()

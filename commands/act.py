@@ -5,7 +5,8 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -164,13 +165,13 @@ def step_command(folder: Path, publish: bool, as_json: bool) -> None:
       airesearch step --publish
     """
     campaign = _open_campaign(folder, publish)
-    done = step(campaign)
-    if as_json:
-        print_json(steps.facts(done))
-    else:
-        echo(rows.HEADER)
-        _print_step(campaign, done)
-    warn(campaign.lab.notices.take())
+    with _notices(campaign):
+        done = step(campaign)
+        if as_json:
+            print_json(steps.facts(done))
+        else:
+            echo(rows.HEADER)
+            _print_step(campaign, done)
 
 
 @click.command("run")
@@ -203,18 +204,18 @@ def run_command(
       airesearch run --hours 8 --jobs 4
     """
     campaign = _open_campaign(folder, publish, TrialSemaphore(jobs) if jobs > 1 else None)
-    told: Iterable[StepView]
-    if jobs == 1:
-        told = (view_step(campaign, done) for done in run(campaign, trials, hours, _tell))
-    else:
-        told = run_beside(campaign, jobs, trials, hours, view_step, _tell)
-    if as_json:
-        for step_view in told:
-            print_json(step_view.facts, depth=None)
-            warn(step_view.notices)
-    else:
-        _print_steps(told, trials)
-    warn(campaign.lab.notices.take())
+    with _notices(campaign):
+        told: Iterable[StepView]
+        if jobs == 1:
+            told = (view_step(campaign, done) for done in run(campaign, trials, hours, _tell))
+        else:
+            told = run_beside(campaign, jobs, trials, hours, view_step, _tell)
+        if as_json:
+            for step_view in told:
+                print_json(step_view.facts, depth=None)
+                warn(step_view.notices)
+        else:
+            _print_steps(told, trials)
 
 
 @click.command("replicate")
@@ -248,6 +249,15 @@ def replicate_command(folder: Path, node: int, trials: int, as_json: bool) -> No
 
 def _open_campaign(folder: Path, publish: bool, places: TrialSemaphore | None = None) -> Campaign:
     return Campaign(open_lab(folder, publish=publish), dict(os.environ), places)
+
+
+@contextmanager
+def _notices(campaign: Campaign) -> Iterator[None]:
+    """At the end, however it ends, what there is to tell."""
+    try:
+        yield
+    finally:
+        warn(campaign.lab.notices.take())
 
 
 def _tell(sentence: str) -> None:

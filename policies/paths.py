@@ -12,7 +12,7 @@ from ..gitlab.record.unicode import folded, has_unseen, is_short_for
 
 _GIT_OWN = (".git", ".husky", ".pre-commit-config.yaml")
 _GIT_FILES = (".git", ".gitattributes", ".gitignore", ".gitmodules", *_GIT_OWN[1:])
-_RUN_AT_START = ("sitecustomize.py", "usercustomize.py")
+_RUN_AT_START = ("sitecustomize", "usercustomize")
 RUN_AS_USER = (
     *(".bash_login", ".bash_profile", ".bashrc", ".cache/pip", ".cache/uv", ".config/autostart"),
     *(".config/fish", ".config/git", ".config/pip", ".config/systemd", ".config/uv"),
@@ -150,8 +150,9 @@ def is_git_own(path: str) -> bool:
 
 def is_run_by_python(path: str) -> bool:
     """Whether every Python that can import it runs `path` at its start."""
-    name = folded(path).split("/")[-1]
-    return any(_is_spelled(name, run) for run in _RUN_AT_START)
+    # As a file, as a folder, compiled or not: whatever the ending.
+    names = [name.split(".")[0] for name in folded(path).split("/")]
+    return any(_is_spelled(name, run) for name in names for run in _RUN_AT_START)
 
 
 def _is_spelled(name: str, guarded: str) -> bool:

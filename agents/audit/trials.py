@@ -29,6 +29,9 @@ _TWIN = re.compile(
 _NO_TWIN = "it is a duplicate of no earlier trial that its Reason names"
 _LINE_COUNTS = {"code_lines", "diff_lines"}
 _ROUNDED = 1e-6
+_REGULAR = 0o100644
+_SECONDS_PER_DAY = 86_400
+"""What ending a trial may take beyond its limit, on a machine that was halted meanwhile."""
 
 
 def trial_claims(context: AuditContext, history: NodeHistory) -> Claims:
@@ -60,6 +63,8 @@ def _tree_faults(
     for edit in edits(context.objects, before.tree, commit.tree):
         if edit.path not in runner_policy().files:
             yield f"the runner may not change {edit.path}"
+        elif edit.new is not None and edit.new.mode != _REGULAR:
+            yield f"{edit.path} is no regular file"
     environment = find(context.objects, commit.tree, ENVIRONMENT)
     if environment is None or environment.oid != said.environment:
         yield f"its Environment is {said.environment}, and {ENVIRONMENT} is another"
@@ -97,6 +102,9 @@ def _record_faults(history: NodeHistory, said: Measure) -> Iterator[str]:
     due = seed_of(said.protocol, said.trial.replicate)
     if said.seed != due:
         yield f"its Seed is {said.seed}, and {due} is that of replicate {said.trial.replicate}"
+    sizes = (said.peak_memory, said.output_bytes)
+    if not 0 <= said.duration < math.inf or min(sizes) < 0:
+        yield f"it took {said.duration} seconds, {sizes[0]} and {sizes[1]} bytes"
     if (said.status is Status.OK) == (said.reason is not None):
         yield f"its Status is {said.status}, and it has {'a' if said.reason else 'no'} Reason"
 
@@ -149,6 +157,8 @@ def _task_faults(history: NodeHistory, said: Measure, task: Task) -> Iterator[st
     evaluator = "self-reported" if task.evaluate is None else "pinned"
     if said.evaluator != evaluator:
         yield f"its Evaluator is {said.evaluator}, and the task's is {evaluator}"
+    if said.duration > task.budget.trial_seconds + _SECONDS_PER_DAY:
+        yield f"it took {said.duration} seconds, and the task allows {task.budget.trial_seconds:g}"
     sandboxes = get_args(Kind) if task.sandbox == "auto" else [task.sandbox]
     if said.executor not in EXECUTORS or said.sandbox not in sandboxes:
         yield f"no trial of this task runs by {said.executor} in {said.sandbox}"

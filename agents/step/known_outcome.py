@@ -3,6 +3,7 @@
 import shutil
 import sys
 import warnings
+from ast import PyCF_ONLY_AST
 from pathlib import Path
 
 from ...gitlab.record.facts import Status
@@ -86,7 +87,8 @@ def _syntax_fault(source: bytes, path: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compile(source, path, "exec", dont_inherit=True)
+            # Parsed only: to compile what is nested deep takes memory and time without end.
+            compile(source, path, "exec", PyCF_ONLY_AST, dont_inherit=True)
     except SyntaxError as error:
         return f"{path}, line {error.lineno}: {error.msg}"
     except (ValueError, RecursionError, MemoryError) as error:

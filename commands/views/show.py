@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from ...gitlab.record.paths import BUS, RUN_LOG
+from ...gitlab.record.facts import Status
+from ...gitlab.record.paths import BUS, REFUSED, RUN_LOG
 from ...gitlab.store import change
 from ...gitlab.store.trees import read
 from ...gitlab.tree.search_tree import Node
@@ -29,6 +30,8 @@ def lines(view: LabView, node_id: int) -> Iterator[str]:
         yield f"trial      {trial.trial}  {trial.status}  {trial.duration:.2f} s  {values}"
     if node.reason:
         yield f"reason     {node.reason}"
+    if node.status is Status.DENIED:
+        yield f"refused    git show {lab.shown_branch(node.id)}:{REFUSED}"
     if propose.body:
         yield f"\n{propose.body}"
     if node.parents:

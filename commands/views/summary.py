@@ -14,7 +14,9 @@ from .rows import number
 def best(tree: SearchTree) -> Node:
     """The incumbent. Raises AiresearchError before the first promotion."""
     if tree.incumbent is None:
-        raise AiresearchError("nothing was promoted yet", "measure something: airesearch step")
+        since = f" since {tree.base[:10]}, the newest commit on the trunk that is no promotion"
+        what = f"nothing was promoted{since if tree.next_id else ' yet'}"
+        raise AiresearchError(what, "measure something: airesearch step")
     return tree.incumbent
 
 
@@ -62,7 +64,16 @@ def best_lines(view: LabView) -> list[str]:
     if sealed is not None:
         drift = f", {number(sealed['baseline'])} at the first promotion"
         lines.append(f"  holdout {sealed['name']} {number(sealed['value'])}{drift}")
-    lines.append(f"  one file:       git show {branch}:{paths[0] if paths else ''}")
+    lines.append(
+        f"  one file:       git show {branch}:{paths[0]}"
+        if paths
+        else f"  its files:      git ls-tree -r --name-only {branch}"
+    )
+    lines += [
+        f"  node {other.id} was judged better, and is promoted after further trials: airesearch run"
+        for other in tree.waiting()
+        if other.is_kept
+    ]
     return lines
 
 

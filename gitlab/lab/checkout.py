@@ -19,6 +19,8 @@ from ..store.refs import common_folder, remove_ref, swap_ref, tip
 BEHIND = "refs/worktree/airesearch-behind"
 """The commit that a checkout was left at, which its branch has moved on from since."""
 _OF_FILES = re.compile(r"filter\..+|core\.(autocrlf|eol|attributesfile)")
+_CHANGED = "has uncommitted changes"
+_PATCH = '"$(git rev-parse --git-dir)/mine.patch"'
 _PATIENCE = 10.0
 """Seconds to wait for another worker at the checkouts."""
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4)
@@ -122,9 +124,21 @@ class Checkout:
                         remove_ref(self._repo, BEHIND, known)
                 return ""
         at = str(self._has)[:10]
+        mend = self._mend(at, new) if obstacle == _CHANGED else catch_up(at)
         return (
             f"your checkout {obstacle or 'is locked'} and was left at {at}; to bring it up to date "
-            f"and keep your changes: {catch_up(at)}"
+            f"and keep your changes: {mend}"
+        )
+
+    def _mend(self, at: str, new: pygit2.Oid) -> str:
+        """Git brings no file along that the user changed too: those are put aside and merged."""
+        promoted = self._repo.diff(at, str(new)).deltas
+        changed = self._git("diff-index", "--name-only", "-z", at).stdout.split(b"\0")
+        if not {delta.new_file.raw_path for delta in promoted}.intersection(changed):
+            return catch_up(at)
+        return (
+            f"git diff --binary {at} > {_PATCH} && git reset -q --hard && "
+            f"git update-ref -d {BEHIND} && git apply --3way {_PATCH}"
         )
 
     def _state(self) -> tuple[pygit2.Oid | None, bool]:
@@ -147,7 +161,7 @@ class Checkout:
         Or an environment of Python's: a candidate's file there would be run at each start of it.
         """
         if not self._clean:
-            return "has uncommitted changes"
+            return _CHANGED
         top = Path(self._repo.workdir)
         for delta in self._repo.diff(str(old), str(new)).deltas:
             path = top / os.fsdecode(delta.new_file.raw_path)

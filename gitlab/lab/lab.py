@@ -133,7 +133,8 @@ class Lab:
         check(compare(self.repo, self.tree_of(before), tree)).require()
         author = pygit2.Signature(record.agent, f"{record.agent}@airesearch")
         onto = [pygit2.Oid(hex=str(parent)) for parent in parents]
-        oid = self.repo.create_commit(None, author, self._committer(), str(record), tree, onto)
+        committer = self._committer_after(onto)
+        oid = self.repo.create_commit(None, author, committer, str(record), tree, onto)
         emit(f"{record.action}: object written", record.node)
         self._move(branch, None if new else onto[0], oid, record.subject)
         emit(f"{record.action}: ref moved", record.node)
@@ -159,6 +160,13 @@ class Lab:
     def _committer(self) -> pygit2.Signature:
         """The machine's git identity, now."""
         return pygit2.Signature(*self._identity)
+
+    def _committer_after(self, parents: Sequence[pygit2.Oid]) -> pygit2.Signature:
+        """The same, but never before the records that it rests on: clocks differ, and are set."""
+        now = self._committer()
+        commits = map(self.commit_of, (*parents, self.trunk_tip))
+        records = [c.commit_time for c in commits if c.author.email.endswith("@airesearch")]
+        return pygit2.Signature(now.name, now.email, max(now.time, *records, 0), now.offset)
 
     @cached_property
     def _identity(self) -> tuple[str, str]:

@@ -150,7 +150,7 @@ def test_a_promotion_leaves_uncommitted_work_alone(lab: Path, dirt: Callable[[Pa
         return
     kept_all(before, after)
     assert f"left at {trunk[:10]}" in said.err
-    assert "git read-tree" in said.err
+    assert "to bring it up to date" in said.err
 
 
 @pytest.mark.parametrize("dirt", [staged, unstaged, intent_to_add, renamed, deleted])
@@ -175,7 +175,21 @@ def test_the_command_that_is_named_brings_the_checkout_up_to_date(
 
 
 def named_command(err: str) -> str:
-    return err[err.index("git read-tree") :].splitlines()[0]
+    return err[err.index("your changes: ") :].removeprefix("your changes: ").splitlines()[0]
+
+
+def test_a_file_that_both_changed_is_merged_by_the_command(lab: Path) -> None:
+    text = (lab / "train.py").read_text()
+    (lab / "train.py").write_text(f"{text}\n\n\n# mine\n")
+    said = works(airesearch(lab, "step"))
+    subprocess.run(named_command(said.err), shell=True, cwd=lab, check=True)
+    text = (lab / "train.py").read_text()
+    assert "LR = 0.2" in text
+    assert text.endswith("# mine\n")
+    assert git(lab, "diff", "HEAD", "--stat").split()[0] == "train.py"
+    again = works(airesearch(lab, "step"))
+    subprocess.run(named_command(again.err), shell=True, cwd=lab, check=True)
+    assert "LR = 0.15" in (lab / "train.py").read_text()
 
 
 def test_a_commit_of_what_was_left_behind_takes_no_promotion_back(lab: Path) -> None:

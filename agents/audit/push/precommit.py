@@ -26,7 +26,7 @@ def check_commit(folder: Path, variables: Mapping[str, str]) -> None:
             raise AiresearchError(
                 f"this checkout was left at {at}, and its commit would take back what was promoted "
                 f"since, in {', '.join(paths[:5])}{' …' if len(paths) > 5 else ''}",
-                f"bring it up to date, your changes are kept: {catch_up(at)}",
+                f"to bring it up to date and keep your changes: {catch_up(at)}",
             )
         return
     lab, before = staged.lab, staged.before()

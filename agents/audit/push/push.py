@@ -4,6 +4,7 @@ It is judged by the audit of the lab as it would be after the push, held to the 
 commits that come, and by what only a push has: names of refs, rewriting, who pushes.
 """
 
+import shlex
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -50,7 +51,19 @@ def push_faults(lab: Lab, updates: tuple[Update, ...], rights: Rights) -> tuple[
     if wrong:
         return wrong
     push = Push(view, updates, rights)
-    return tuple(f"{update.ref} {why}" for update in updates for why in push.faults(update))
+    faults = tuple(f"{update.ref} {why}" for update in updates for why in push.faults(update))
+    return (*_without_trunk(view, updates), *faults) if faults and not view.trunk_tip else faults
+
+
+def _without_trunk(view: PushView, updates: tuple[Update, ...]) -> Iterator[str]:
+    """What is wrong with a lab whose trunk is nowhere, from which all else follows."""
+    for name in (update.ref.removeprefix("refs/heads/") for update in updates):
+        if not name.startswith("refs/") and node_of(name) is None:
+            told = (
+                f"refs/heads/{name} is not the trunk of this lab: {view.trunk} is, and is not here"
+            )
+            ref = shlex.quote(f"refs/heads/{name}")
+            yield f"{told}; on its host: git symbolic-ref HEAD {ref}"
 
 
 class Push:

@@ -117,6 +117,6 @@ def _read(word: str) -> Value:
     """The literal that a word is, else the word."""
     try:
         value = ast.literal_eval(word)
-    except (ValueError, SyntaxError):
-        return word
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return word  # each is how ast says that it is none
     return value if value is None or isinstance(value, bool | int | float | str) else word
