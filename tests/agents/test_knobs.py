@@ -95,6 +95,15 @@ def test_ranges_come_from_the_comment_else_from_name_and_value(line: str, expect
     assert domain(line) == expected
 
 
+@pytest.mark.parametrize("word", ["-" * 3000 + "1", "{{{1}}}", "(" * 3000, "0x" + "f" * 9000])
+def test_a_word_that_python_cannot_read_is_a_word(word: str) -> None:
+    try:
+        found = find(f"LR = 0.1  # choices: {word}, 0.3\n")
+    except ValueError:
+        return
+    assert len(found) <= 1
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

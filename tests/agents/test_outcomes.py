@@ -147,6 +147,17 @@ def test_an_interrupt_ends_the_trial_and_the_node_goes_on(tmp_path: Path) -> Non
     assert (done["node"], done["status"], done["metrics"]) == (1, "ok", {"val_error": 0.3})
 
 
+def test_what_compiles_without_end_holds_nobody_up(tmp_path: Path) -> None:
+    deep = "".join(f"{'  ' * n}try:\n{'  ' * n}  pass\n{'  ' * n}finally:\n" for n in range(20))
+    bomb = deep + "".join(f"{'  ' * 20}x = {n}\n" for n in range(40))
+    budget = {"trial_seconds": 3, "trial_memory_mb": 300, "output_mb": 2}
+    folder = toy(tmp_path / "lab", [code(bomb), lr(0.2)], budget=budget)
+    assert airesearch(folder, "run").code in (0, 3)
+    nodes = {node["node"]: node for node in airesearch(folder, "log", "--json").json()}
+    assert nodes[1]["verdict"] == "fail"
+    assert nodes[2]["verdict"] == "keep"
+
+
 def test_formatting_and_comments_are_a_duplicate(tmp_path: Path) -> None:
     turns = [
         code("# A comment.\n" + TRAIN.replace("LR = 0.5", "LR = (\n    0.5  # as before\n)")),

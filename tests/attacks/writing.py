@@ -76,6 +76,8 @@ PROPOSALS: dict[str, Attack] = {
     "git folder, stream": denied("is not a path inside the lab", ".git::$INDEX_ALLOCATION/config"),
     "what Python runs at its start": denied("would be run by every", "lib/sitecustomize.py"),
     "the same of a user": denied("would be run by every", "UserCustomize.py"),
+    "the same as a folder": denied("would be run by every", "lib/sitecustomize/__init__.py"),
+    "the same, compiled": denied("would be run by every", "usercustomize.abi3.so"),
     "husky": denied("could configure git", ".husky/pre-commit"),
     "pre-commit settings": denied("could configure git", ".pre-commit-config.yaml"),
     "binary": denied("is binary", "x.bin", write={"x.bin": "a\0b"}),

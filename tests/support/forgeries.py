@@ -301,6 +301,34 @@ def kept_by_invention(forger: Forger) -> str:
     return forged
 
 
+def takes(seconds: str) -> Forgery:
+    """A leaf's trial that is said to have taken so long."""
+
+    def make(forger: Forger) -> str:
+        def lie(raw: Raw) -> Raw:
+            return replace(raw, message=re.sub("Duration: .*", f"Duration: {seconds}", raw.message))
+
+        return forger.forge(LEAF, {MEASURE: lie}, result(forger, LEAF, seconds=float(seconds)))
+
+    return make
+
+
+def linked(path: str) -> Forgery:
+    """A leaf's trial that leaves a link where a file of the runner's should be."""
+
+    def make(forger: Forger) -> str:
+        index = {"GIT_INDEX_FILE": str(forger.folder / ".git" / "forged")}
+        tree = forger.raw(forger.steps(LEAF)[MEASURE]).tree
+        feed(forger.folder, b"", "read-tree", tree, env=index)
+        blob = feed(forger.folder, b"/etc/passwd", "hash-object", "-w", "--stdin")
+        added = f"120000,{blob},{path}"
+        feed(forger.folder, b"", "update-index", "--add", "--cacheinfo", added, env=index)
+        tree = feed(forger.folder, b"", "write-tree", env=index)
+        return forger.forge(LEAF, {MEASURE: lambda raw: replace(raw, tree=tree)})
+
+    return make
+
+
 FORGERIES: dict[str, tuple[Forgery, str]] = {
     "files in Diff": (says(LEAF, PROPOSE, "Diff: 1 file,", "Diff: 2 files,"), "files differ"),
     "lines in Diff": (says(LEAF, PROPOSE, ", +1 -1", ", +2 -1"), "do not lead"),
@@ -347,6 +375,10 @@ FORGERIES: dict[str, tuple[Forgery, str]] = {
     "Metric in the file": (lambda f: f.forge(LEAF, {MEASURE: lambda raw: raw},
                                              result(f, LEAF, metrics={"val_error": 0.0})),
                            "another metrics"),
+    "a Duration below nothing": (takes("-1000000.0"), "it took -1000000.0 seconds"),
+    "a Duration without end": (takes("inf"), "it took inf seconds"),
+    "a Duration of an age": (takes("1e+300"), "and the task allows"),
+    "a log that is a link": (linked("research/run.log"), "research/run.log is no regular file"),
     "no result file": (lambda f: f.forge(LEAF, {MEASURE: lambda raw: raw}, {RESULT: None}),
                        "missing or no JSON"),
     "Metric everywhere": (better_everywhere, "the trials give keep"),
