@@ -1,6 +1,7 @@
 """Refs move by compare-and-swap, commits pass a check, a user's checkout is left in peace."""
 
 import multiprocessing
+import subprocess
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -113,8 +114,8 @@ def test_uncommitted_work_is_left_alone_and_said(tmp_path: Path) -> None:
     assert (folder / "evaluate.py").read_text() == "# mine\n"
     assert "LR = 0.5" in (folder / "train.py").read_text()
     assert "has uncommitted changes" in said.err
-    mend = said.err[said.err.index("git read-tree") :].split()
-    git(folder, *mend[1:])
+    mend = said.err[said.err.index("git read-tree") :].splitlines()[0]
+    subprocess.run(mend, shell=True, cwd=folder, check=True)
     assert "LR = 0.2" in (folder / "train.py").read_text()
     assert (folder / "evaluate.py").read_text() == "# mine\n"
     assert git(folder, "status", "--porcelain") == " M evaluate.py\n"
