@@ -8,7 +8,7 @@ import pygit2
 
 from ..errors import AiresearchError
 from ..isolated import GIT
-from ..lab.checkout import BEHIND
+from ..lab.checkout import BEHIND, catch_up
 from ..lab.lab import Lab, open_repository
 from ..store.change import compare
 from ..store.refs import tip
@@ -48,20 +48,23 @@ class Staged:
             )
         return self._repo.head.peel(pygit2.Tree).id
 
-    def undone(self) -> tuple[str, tuple[str, ...]]:
-        """Where a promotion left this checkout, and what it would take back of it, staged as it is.
+    @property
+    def left_at(self) -> Oid | None:
+        """The commit that a promotion left this checkout at; None where it is up to date."""
+        return tip(self._repo, BEHIND)
 
-        The commit in ten digits and the paths; empty where it is up to date.
-        """
-        behind = tip(self._repo, BEHIND)
-        if behind is None or self._repo.head_is_unborn:
-            return "", ()
-        old = self._repo[behind].peel(pygit2.Tree).id
+    def undone_since(self, left_at: Oid) -> list[str]:
+        """The paths in which the commit would take back what was promoted since."""
+        old = self._repo[left_at].peel(pygit2.Tree).id
         promoted, staged = (
             {change.path for change in compare(self._repo, old, tree).paths}
             for tree in (self.before(), self.after())
         )
-        return str(behind)[:10], tuple(sorted(promoted - staged))
+        return sorted(promoted - staged)
+
+    def catch_up(self, left_at: Oid) -> str:
+        """What to type to bring the checkout up to date."""
+        return catch_up(self._repo, str(left_at)[:10], self._repo.head.target)
 
     def after(self) -> Oid:
         """The tree that is staged; git itself reads the index, which may be in any of its forms."""

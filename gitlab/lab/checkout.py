@@ -19,7 +19,6 @@ from ..store.refs import common_folder, remove_ref, swap_ref, tip
 BEHIND = "refs/worktree/airesearch-behind"
 """The commit that a checkout was left at, which its branch has moved on from since."""
 _OF_FILES = re.compile(r"filter\..+|core\.(autocrlf|eol|attributesfile)")
-_CHANGED = "has uncommitted changes"
 _PATCH = '"$(git rev-parse --git-dir)/mine.patch"'
 _PATIENCE = 10.0
 """Seconds to wait for another worker at the checkouts."""
@@ -80,9 +79,21 @@ def is_changed(repo: pygit2.Repository, path: str) -> bool:
         return True
 
 
-def catch_up(at: str) -> str:
-    """What brings a checkout that was left at a commit up to date, and keeps its changes."""
-    return f"git read-tree -m -u {at} HEAD && git update-ref -d {BEHIND}"
+def catch_up(repo: pygit2.Repository, at: str, new: pygit2.Oid) -> str:
+    """What brings a checkout that was left at `at` to `new`, and keeps its changes.
+
+    Git brings no file along that the user changed too: those are put aside first, and merged after.
+    """
+    follow = f"git read-tree -m -u {at} HEAD && git update-ref -d {BEHIND}"
+    promoted = {delta.new_file.raw_path for delta in repo.diff(at, str(new)).deltas}
+    changed = own_git("-C", repo.workdir, "diff-index", "--name-only", "-z", at).stdout
+    if not promoted.intersection(changed.split(b"\0")):
+        return follow
+    # Nothing here writes over a file that git does not know.
+    return (
+        f"git diff-index -p --binary {at} > {_PATCH} && git read-tree -u --reset {at} && "
+        f"{follow} && git apply --3way {_PATCH}"
+    )
 
 
 class Checkout:
@@ -124,21 +135,9 @@ class Checkout:
                         remove_ref(self._repo, BEHIND, known)
                 return ""
         at = str(self._has)[:10]
-        mend = self._mend(at, new) if obstacle == _CHANGED else catch_up(at)
         return (
             f"your checkout {obstacle or 'is locked'} and was left at {at}; to bring it up to date "
-            f"and keep your changes: {mend}"
-        )
-
-    def _mend(self, at: str, new: pygit2.Oid) -> str:
-        """Git brings no file along that the user changed too: those are put aside and merged."""
-        promoted = self._repo.diff(at, str(new)).deltas
-        changed = self._git("diff-index", "--name-only", "-z", at).stdout.split(b"\0")
-        if not {delta.new_file.raw_path for delta in promoted}.intersection(changed):
-            return catch_up(at)
-        return (
-            f"git diff --binary {at} > {_PATCH} && git reset -q --hard && "
-            f"git update-ref -d {BEHIND} && git apply --3way {_PATCH}"
+            f"and keep your changes: {catch_up(self._repo, at, new)}"
         )
 
     def _state(self) -> tuple[pygit2.Oid | None, bool]:
@@ -161,7 +160,7 @@ class Checkout:
         Or an environment of Python's: a candidate's file there would be run at each start of it.
         """
         if not self._clean:
-            return _CHANGED
+            return "has uncommitted changes"
         top = Path(self._repo.workdir)
         for delta in self._repo.diff(str(old), str(new)).deltas:
             path = top / os.fsdecode(delta.new_file.raw_path)

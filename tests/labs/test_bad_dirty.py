@@ -192,6 +192,21 @@ def test_a_file_that_both_changed_is_merged_by_the_command(lab: Path) -> None:
     assert "LR = 0.15" in (lab / "train.py").read_text()
 
 
+@pytest.mark.parametrize("by_hook", [False, True], ids=["printed by run", "printed by the hook"])
+def test_no_file_that_git_does_not_know_is_written_over(lab: Path, by_hook: bool) -> None:
+    text = (lab / "train.py").read_text()
+    (lab / "train.py").write_text(f"{text}\n\n\n# mine\n")
+    in_the_way(lab)
+    said = works(airesearch(lab, "step")).err
+    if by_hook:
+        words = ["git", "commit", "-am", "Mine"]
+        said = subprocess.run(words, cwd=lab, capture_output=True, text=True).stderr
+    done = subprocess.run(named_command(said), shell=True, cwd=lab, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert (lab / "lib" / "new.py").read_text() == "# mine, never added\n"
+    assert "# mine" in (lab / ".git" / "mine.patch").read_text()
+
+
 def test_a_commit_of_what_was_left_behind_takes_no_promotion_back(lab: Path) -> None:
     staged(lab)
     said = works(airesearch(lab, "step"))

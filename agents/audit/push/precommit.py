@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ....gitlab.errors import AiresearchError
 from ....gitlab.hooks.staged import Staged
-from ....gitlab.lab.checkout import catch_up
 from ....gitlab.store.change import compare
 from ...setup.task_file import read_task
 from ...setup.team_policies import read_permits
@@ -21,12 +20,14 @@ def check_commit(folder: Path, variables: Mapping[str, str]) -> None:
             "take your change to a branch of your own: git switch -c my-idea",
         )
     if not staged.agent:
-        at, paths = staged.undone()
-        if paths:
+        at = staged.left_at
+        paths = [] if at is None else staged.undone_since(at)
+        if at is not None and paths:
+            listed = f"{', '.join(paths[:5])}{' …' if len(paths) > 5 else ''}"
             raise AiresearchError(
-                f"this checkout was left at {at}, and its commit would take back what was promoted "
-                f"since, in {', '.join(paths[:5])}{' …' if len(paths) > 5 else ''}",
-                f"to bring it up to date and keep your changes: {catch_up(at)}",
+                f"this checkout was left at {str(at)[:10]}, and its commit would take back what "
+                f"was promoted since, in {listed}",
+                f"to bring it up to date and keep your changes: {staged.catch_up(at)}",
             )
         return
     lab, before = staged.lab, staged.before()
