@@ -236,15 +236,15 @@ def replicate_command(folder: Path, node: int, trials: int, as_json: bool) -> No
       airesearch replicate 12 --trials 3
     """
     campaign = _open_campaign(folder, publish=False)
-    if not as_json:
-        echo(rows.HEADER)
-    for _ in range(trials):
-        done = step(campaign, again=node)
-        if as_json:
-            print_json(steps.facts(done), depth=None)
-        else:
-            _print_step(campaign, done)
-    warn(campaign.lab.notices.take())
+    with _notices(campaign):
+        if not as_json:
+            echo(rows.HEADER)
+        for _ in range(trials):
+            done = step(campaign, again=node)
+            if as_json:
+                print_json(steps.facts(done), depth=None)
+            else:
+                _print_step(campaign, done)
 
 
 def _open_campaign(folder: Path, publish: bool, places: TrialSemaphore | None = None) -> Campaign:

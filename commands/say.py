@@ -13,10 +13,9 @@ from ..gitlab.tree.search_tree import Node
 STYLES = {"keep": "green", "fail": "red"}
 """The colour of a node's line on a terminal, by its verdict."""
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print stable JSON.")
-
-
 _LONGEST_ID = 100
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print stable JSON.")
 
 
 class NodeNumber(click.IntRange):
@@ -27,7 +26,8 @@ class NodeNumber(click.IntRange):
     def convert(self, value: Any, param: Any, ctx: Any) -> int:
         number = str(value).rpartition("node/")[2]
         if not (number.isascii() and number.isdigit() and len(number) < _LONGEST_ID):
-            self.fail(f"{value!r} is no node: give its number, as `airesearch log` shows it.")
+            why = f"{value!r} is no node: give its number, as `airesearch log` shows it."
+            self.fail(why, param, ctx)
         return int(number)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ...gitlab.reader.form import MODES
 from ...gitlab.reader.trees import candidate, content, edits, find, lines_fault
-from ...gitlab.reader.values import Edit, Entry, Objects
+from ...gitlab.reader.values import PLAIN_FILE, Edit, Entry, Objects
 from ...gitlab.record.facts import Diff, Operator
 from ...gitlab.record.paths import BUS, CUT, FAILED, LARGEST_TRACE, REFUSED, TRANSCRIPT
 from ...gitlab.record.text import quote_path
@@ -97,7 +97,7 @@ def _tree_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
         yield f"its Candidate is {said.candidate}, and its tree without {BUS}/ is {real}"
     if said.transcript is not None:
         kept = find(context.objects, tree, TRANSCRIPT)
-        if kept != Entry(0o100644, said.transcript):
+        if kept != Entry(PLAIN_FILE, said.transcript):
             yield f"its Transcript is {said.transcript}, and {TRANSCRIPT} is not"
     base, rules = context.base(history.node), context.rules(history)
     if base is None or rules is None:
@@ -117,7 +117,7 @@ def _trace_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
     if not path:
         return
     left = find(context.objects, history.steps[0].commit.tree, path)
-    if left is None or left.mode != 0o100644:
+    if left is None or left.mode != PLAIN_FILE:
         yield f"its {path} is no plain file"
     elif len(context.objects.blob(left.oid)) > LARGEST_TRACE + len(CUT):
         yield f"its {path} is larger than {LARGEST_TRACE:,} bytes"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import get_args
 
 from ...gitlab.reader.trees import edits, find, read
-from ...gitlab.reader.values import Commit
+from ...gitlab.reader.values import PLAIN_FILE, Commit
 from ...gitlab.record.facts import Status
 from ...gitlab.record.paths import ENVIRONMENT, FAILED, REFUSED, RESULT
 from ...gitlab.record.records import Measure
@@ -29,7 +29,6 @@ _TWIN = re.compile(
 _NO_TWIN = "it is a duplicate of no earlier trial that its Reason names"
 _LINE_COUNTS = {"code_lines", "diff_lines"}
 _ROUNDED = 1e-6
-_REGULAR = 0o100644
 _SECONDS_PER_DAY = 86_400
 """What ending a trial may take beyond its limit, on a machine that was halted meanwhile."""
 
@@ -63,7 +62,7 @@ def _tree_faults(
     for edit in edits(context.objects, before.tree, commit.tree):
         if edit.path not in runner_policy().files:
             yield f"the runner may not change {edit.path}"
-        elif edit.new is not None and edit.new.mode != _REGULAR:
+        elif edit.new is not None and edit.new.mode != PLAIN_FILE:
             yield f"{edit.path} is no regular file"
     environment = find(context.objects, commit.tree, ENVIRONMENT)
     if environment is None or environment.oid != said.environment:

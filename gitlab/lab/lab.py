@@ -166,7 +166,7 @@ class Lab:
         now = self._committer()
         commits = map(self.commit_of, (*parents, self.trunk_tip))
         records = [c.commit_time for c in commits if c.author.email.endswith("@airesearch")]
-        return pygit2.Signature(now.name, now.email, max(now.time, *records, 0), now.offset)
+        return pygit2.Signature(now.name, now.email, max([now.time, *records]), now.offset)
 
     @cached_property
     def _identity(self) -> tuple[str, str]:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Container, Iterator
 from itertools import pairwise
 from typing import TypeVar
 
-from .values import FOLDER, Unsound
+from .values import FOLDER, PLAIN_FILE, Unsound
 
-MODES = frozenset({0o100644, 0o100755, 0o120000, 0o160000, FOLDER})
+MODES = frozenset({PLAIN_FILE, 0o100755, 0o120000, 0o160000, FOLDER})
 """The modes that git gives to what is in a tree."""
 DEEPEST = 250
 """Folders that may lie in each other: more no file system's path would hold."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-FOLDER, GITLINK = 0o040000, 0o160000
+FOLDER, GITLINK, PLAIN_FILE = 0o040000, 0o160000, 0o100644
 NOTHING = "0" * 40
 EMPTY = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 

@@ -62,11 +62,11 @@ class NodeRefs:
 
     def may_have_moved(self) -> bool:
         """Whether a look could find something; without that none did since the last one."""
-        places = node_places(remotes(self._repo))
-        now = {place: _stat(self._refs / place / "node") for place in places}
-        seen = {place: folder.seen for place, folder in self._folders.items()}
-        packed = _stat(self._refs.parent / "packed-refs")
-        return None in (*now.values(), packed) or (now, packed) != (seen, self._packed_seen)
+        now = [_stat(self._refs / place / "node") for place in self._places]
+        now.append(_stat(self._refs.parent / "packed-refs"))
+        seen = [*(self._folders[place].seen for place in self._places), self._packed_seen]
+        # The remotes last: to list them is to read git's configuration, and others move all day.
+        return None in now or now != seen or self._places != node_places(remotes(self._repo))
 
     def look(self) -> set[int]:
         """The nodes whose refs moved since the last look; at the first one, the loose ones."""

@@ -246,10 +246,11 @@ def _one_draw(standard: Standard, rivals: Rivals, noise: Noise, error: float) ->
     """Every pair was won by the same draw: it is held against luck."""
     theirs = tuple(rivals.incumbent.values())
     is_still = is_one_draw(theirs, noise)
-    ours = statistics.mean(rivals.candidate.values()) - statistics.mean(theirs)
-    ahead = _oriented(standard, rivals, ours) - _margin(standard, rivals)
+    apart = statistics.mean(rivals.candidate.values()) - statistics.mean(theirs)
+    gain = _oriented(standard, rivals, apart)
+    ahead = gain - _margin(standard, rivals)
     bar = luck(noise, rivals.older_trials, 1 if is_still else len(theirs), error)
-    verdict = Verdict.KEEP if ahead + _margin(standard, rivals) > bar else Verdict.DISCARD
+    verdict = Verdict.KEEP if gain > bar else Verdict.DISCARD
     word = "beyond" if verdict is Verdict.KEEP else "and one draw is promoted only beyond"
     reason = (
         f"{standard.metric} improved by {ahead:.6g}, {word} the {bar:.3g} of luck: its "

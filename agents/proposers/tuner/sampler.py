@@ -8,7 +8,7 @@ other optimisers, `benchmarks/tuner.py` on real trials.
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, product
+from itertools import accumulate, pairwise, product
 from math import exp, log, prod
 
 from ....gitlab.errors import NothingToDo
@@ -113,11 +113,8 @@ def _learned(knobs: Sequence[Knob], trials: Sequence[_Trial], seed: int) -> dict
     """Where the Gaussian process expects the most. A choice without neighbours has a place each."""
     widths = [max(knob.domain.categories, 1) for knob in knobs]
     firsts = [0, *accumulate(widths)]
-    choices = [
-        (first, first + width)
-        for knob, first, width in zip(knobs, firsts, widths, strict=False)
-        if knob.domain.categories
-    ]
+    spans = zip(knobs, pairwise(firsts), strict=True)
+    choices = [span for knob, span in spans if knob.domain.categories]
 
     def laid_out(places: Mapping[str, Place]) -> list[float]:
         row: list[float] = []
@@ -135,11 +132,10 @@ def _learned(knobs: Sequence[Knob], trials: Sequence[_Trial], seed: int) -> dict
         choices,
         seed,
     )
+    parts = (best[first:end] for first, end in pairwise(firsts))
     return {
-        knob.name: max(range(width), key=lambda at, first=first: best[first + at])  # type: ignore[misc]
-        if knob.domain.categories
-        else best[first]
-        for knob, first, width in zip(knobs, firsts, widths, strict=False)
+        knob.name: part.index(max(part)) if knob.domain.categories else part[0]
+        for knob, part in zip(knobs, parts, strict=True)
     }
 
 

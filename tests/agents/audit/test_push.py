@@ -1,6 +1,5 @@
 """The shared lab takes honest pushes whole, and refuses any other with its reason."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,21 +11,8 @@ from forging import Forger
 from labs_to_verify import healthy
 from merge_forgeries import merged, parents_of_a_merge, propose_merge
 from push_on_nodes import N4, as_node, edited
-from pushes import World, new_world, run, shared_lab
+from pushes import World, run, shared_lab
 from toys import airesearch, git, toy
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("world")
-    new_world(folder)
-    return folder
-
-
-@pytest.fixture
-def world(made: Path, tmp_path: Path) -> World:
-    shutil.copytree(made, tmp_path / "w", symlinks=True)
-    return World(tmp_path / "w" / "lab", tmp_path / "w" / "shared.git")
 
 
 def test_honest_nodes_and_trunk_pass_in_one_push(world: World) -> None:

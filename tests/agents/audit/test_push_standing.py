@@ -1,7 +1,6 @@
 """A push is judged against what stands when it moves, and moves all its branches or none."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -11,23 +10,10 @@ from pathlib import Path
 
 import pytest
 from push_on_nodes import N4, as_node
-from pushes import ZERO, World, new_world, run, shared_lab
+from pushes import ZERO, World, run, shared_lab
 from toys import airesearch, git, lr, toy
 
 MAIN = "refs/heads/main"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("world")
-    new_world(folder)
-    return folder
-
-
-@pytest.fixture
-def world(made: Path, tmp_path: Path) -> World:
-    shutil.copytree(made, tmp_path / "w", symlinks=True)
-    return World(tmp_path / "w" / "lab", tmp_path / "w" / "shared.git")
 
 
 def send(world: World, *commands: tuple[str, str, str], atomic: bool = False) -> str:

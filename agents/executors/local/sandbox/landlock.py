@@ -17,7 +17,7 @@ from .bubblewrap import ANSWER, FIRST
 from .spec import SandboxSpec
 from .tools import Tools
 
-BEGUN = b"begun"
+BEGUN = shim.BEGUN
 """What the shim tells before it becomes the program."""
 _DEVICES = tuple(f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom"))
 _MEMORY = ("/tmp", "/dev/shm")

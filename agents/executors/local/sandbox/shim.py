@@ -39,6 +39,7 @@ FLAGS = {
     "write": NO_SUID | NO_DEVICES,
     "use": NO_SUID | READ_ONLY,
 }
+BEGUN = b"begun"
 OLD = "/old"
 """Where the host's files are while those of a room are taken from them."""
 
@@ -200,7 +201,7 @@ def main() -> None:
     confine(**wanted["rules"])
     if wanted["filter"]:
         filter_calls(bytes.fromhex(wanted["filter"]))
-    os.write(wanted["tells"], b"begun")
+    os.write(wanted["tells"], BEGUN)
     os.close(wanted["tells"])
     try:
         os.execv(argv[0], argv)
