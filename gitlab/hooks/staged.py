@@ -64,7 +64,7 @@ class Staged:
 
     def catch_up(self, left_at: Oid) -> str:
         """What to type to bring the checkout up to date."""
-        return catch_up(self._repo, str(left_at)[:10], self._repo.head.target)
+        return catch_up(self._repo, str(left_at)[:10], self._repo.head.peel(pygit2.Commit).id)
 
     def after(self) -> Oid:
         """The tree that is staged; git itself reads the index, which may be in any of its forms."""
