@@ -19,7 +19,7 @@ from attacked import MEANS, Report
 from sandboxes import kind as kind
 from sandboxes import said
 from sandboxes import spec as spec
-from toys import EVALUATE, TASK, git
+from toys import EVALUATE, TASK, airesearch, git, repository, toy_files
 
 PROGRAMS = ("setpriv", "prlimit", "sh", "git", "true", "mount", "cp", "ln", "mkdir", "cat", "env")
 CONTAINER = [shutil.which("unshare") or "unshare", "-Urm", "/bin/sh", "-euc"]
@@ -203,3 +203,20 @@ def test_a_link_among_the_data_shows_nothing_that_is_hidden(
     shown, hidden_file = said(kind, spec, script)
     assert (shown, hidden_file.endswith("Error")) == ("open", True)
     stopped("T1", "sandbox", 0.0)
+
+
+def test_a_lab_mounted_twice_is_hidden_from_an_agent_too(tmp_path: Path) -> None:
+    token = f"SEALED-{secrets.token_hex(8)}"
+    look = "cat /srv/private/answers.txt /srv/.git/HEAD 2>&1; true"
+    words = f"sh -c 'mkdir -p lib; echo looked > lib/found; ({look}) >> lib/found'"
+    team = {"agent": {"backend": "command", "command": words}}
+    files = toy_files([], team=team) | {"private/answers.txt": token}
+    lab = repository(tmp_path / "lab", files)
+    assert airesearch(lab, "init").code == 0
+    step = [sys.executable, "-m", "airesearch", "step"]
+    script = 'mount --bind "$1" /srv; cd "$1"; shift; exec "$@"'
+    subprocess.run([*CONTAINER, script, "sh", lab, *step], check=True, capture_output=True)
+    found = git(lab, "show", "node/000001:lib/found")
+    assert found.startswith("looked")
+    assert token not in found
+    assert "refs/heads" not in found

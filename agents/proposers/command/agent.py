@@ -32,7 +32,7 @@ from ....policies.task.rules import plain
 from ....policies.task.task import MIB, Task
 from ...executors.environment import find_command, search_path, trial_environment
 from ...executors.local.process import Limits, run
-from ...executors.local.sandbox import tools_for
+from ...executors.local.sandbox import places, tools_for
 from ..base import Answer, Brief, Proposal, ProposalFailed, ProposerUnavailable
 from .brief import render_brief
 from .room import Room, held
@@ -127,8 +127,8 @@ class Command:
                 *(Path(variables[name]) for name in _NAME_FILES if name in variables),
             ],
             hidden=[
-                *objects_of(self.repo),
-                *(top / path for top in files for path in ("private", *unread)),
+                *places((*objects_of(self.repo), *(top / "private" for top in files))),
+                *(top / path for top in files for path in unread),
             ],
             devices=task.devices,
             memory=task.budget.trial_memory_mb * MIB,
