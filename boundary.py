@@ -29,6 +29,8 @@ _FIXES = {
 def guarded(command: click.Command) -> int:
     """Run the command line and say its exit code; no traceback but for a bug."""
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGALRM, _interrupt)
+    sys.unraisablehook = _interrupt_again
     _prepare_streams()
     try:
         answer = command.main(prog_name="airesearch", standalone_mode=False)
@@ -65,6 +67,7 @@ def guarded(command: click.Command) -> int:
 def _ignore_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
 
 
 def _prepare_streams() -> None:
@@ -94,3 +97,11 @@ def _say(code: int, text: str) -> int:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """An interrupt that fell into a finalizer, where Python only prints it, comes again."""
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
+    else:
+        sys.__unraisablehook__(unraisable)

@@ -259,3 +259,28 @@ def test_two_inits_at_once(tmp_path: Path) -> None:
         assert worker.returncode in (0, 1), err.decode()
         assert b"Traceback" not in err
     finished(folder)
+
+
+def test_an_interrupt_in_a_finalizer_is_not_lost() -> None:
+    """Python prints what a finalizer raises and goes on: the command would run to its end."""
+    program = """
+import os, signal, sys, time, weakref
+import click
+from airesearch.boundary import guarded
+
+class Watched:
+    pass
+
+@click.command()
+def works_on():
+    watched = Watched()
+    reference = weakref.ref(watched, lambda _: os.kill(os.getpid(), signal.SIGINT))
+    del watched
+    time.sleep(10)
+
+sys.exit(guarded(works_on))
+"""
+    done = subprocess.run(
+        [AIRESEARCH[0], "-c", program], capture_output=True, text=True, timeout=9, check=False
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (130, False), done.stderr
