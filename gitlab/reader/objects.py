@@ -58,6 +58,7 @@ class DulwichObjects:
                 found.tree.decode(),
                 tuple(parent.decode() for parent in found.parents),
                 found.author.decode("utf-8", "surrogateescape"),
+                found.author_time,
                 found.commit_time,
                 found.message.decode("utf-8", "surrogateescape"),
                 (found.encoding or b"").decode("utf-8", "replace"),

@@ -33,13 +33,15 @@ class Edit(NamedTuple):
 class Commit:
     """A commit object, sound and parsed. `time` is the committer's, in Unix seconds.
 
-    `encoding` is what it claims for its message, empty where it claims none.
+    `authored` is the author's. `encoding` is what it claims for its message, empty where it
+    claims none.
     """
 
     id: str
     tree: str
     parents: tuple[str, ...]
     author: str
+    authored: int
     time: int
     message: str
     encoding: str

@@ -10,7 +10,8 @@ from ..reader.form import commit_parts, inside_out, require_tree, size_fault
 from ..reader.values import EMPTY, FOLDER, GITLINK, Commit, Entry, Unsound
 
 _COMMIT = re.compile(
-    rb"tree (.*)\n((?:parent .*\n)*)author (.*>) .*\ncommitter .*> (\S+) .*\n(?:encoding (.*)\n)?"
+    rb"tree (.*)\n((?:parent .*\n)*)author (.*>) (\S+) .*\n"
+    rb"committer .*> (\S+) .*\n(?:encoding (.*)\n)?"
 )
 _KINDS = {ObjectType.COMMIT: "commit", ObjectType.TREE: "tree", ObjectType.BLOB: "blob"}
 
@@ -29,12 +30,13 @@ class LibgitObjects:
             head, message = commit_parts(oid, self._read(oid, ObjectType.COMMIT))
             match = _COMMIT.fullmatch(head)
             assert match is not None
-            tree, parents, author, time, encoding = match.groups()
+            tree, parents, author, authored, time, encoding = match.groups()
             self._commits[oid] = Commit(
                 oid,
                 tree.decode(),
                 tuple(parents.decode().split()[1::2]),
                 author.decode("utf-8", "surrogateescape"),
+                int(authored),
                 int(time),
                 message.decode("utf-8", "surrogateescape"),
                 (encoding or b"").decode("utf-8", "replace"),

@@ -5,6 +5,7 @@ commits that come, and by what only a push has: names of refs, rewriting, who pu
 """
 
 import shlex
+import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -27,6 +28,7 @@ from ..node_history import (
     read_trunk,
 )
 from ..promotions import promotion_claims
+from ..times import future_faults
 from .rights import Rights
 
 _MOST_AHEAD = 1000
@@ -73,6 +75,7 @@ class Push:
         self._view = view
         self._updates = updates
         self._rights = rights
+        self._now = time.time()
 
     @cached_property
     def context(self) -> AuditContext:
@@ -156,6 +159,7 @@ class Push:
         context, tip = self.context, history.steps[-1].commit.id
         for commit, record in history.steps[begun:]:
             yield from ((commit.id, what) for what in self._rights.agent_faults(record.agent))
+            yield from ((commit.id, what) for what in future_faults(commit, self._now))
         for parent in history.propose.parent_node:
             if context.nodes.get(parent) is None:
                 yield tip, f"its Parent-Node {parent} is not here"
@@ -195,6 +199,7 @@ class Push:
         context = self.context
         yield from (fault for fault in context.trunk.faults if fault[0] == oid)
         commit = context.objects.commit(oid)
+        yield from ((oid, what) for what in future_faults(commit, self._now))
         if promotion is not None:
             node = promotion.record.node
             rights = self._rights.agent_faults(promotion.record.agent)
@@ -230,7 +235,8 @@ class Push:
             if record is not None:
                 what = f"it claims to be {record.agent}'s {record.action}"
                 fault = f"{what}, on no node's branch, nor on the trunk, {self._view.trunk}"
-            for why in (fault or agent_fault(commit), *self._rights.people_faults()):
+            dates = future_faults(commit, self._now)
+            for why in (fault or agent_fault(commit), *self._rights.people_faults(), *dates):
                 if why:
                     yield oid, why
 
