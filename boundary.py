@@ -84,8 +84,13 @@ def _fix_for(error: Exception) -> str:
     if isinstance(error, OSError) and "/airesearch/" in str(error.filename):
         return "something is in the way among our caches, or was removed: rm -rf .git/airesearch"
     text = str(error).lower()
-    from_git = type(error).__module__ == "_pygit2"
+    # Of an object that is gone pygit2 raises KeyError, of a setting that is not UTF-8 the other.
+    frames = traceback.extract_tb(error.__traceback__)
+    in_git = isinstance(error, KeyError | UnicodeDecodeError) and "/pygit2/" in frames[-1].filename
+    from_git = in_git or type(error).__module__ == "_pygit2"
     default = "the repository itself is at fault; look: git fsck" if from_git else ""
+    if from_git and isinstance(error, UnicodeDecodeError):
+        default = "a setting of git is not UTF-8; look: git config --list --show-origin"
     return next((fix for sign, fix in _FIXES.items() if sign in text), default)
 
 

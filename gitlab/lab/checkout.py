@@ -176,7 +176,7 @@ class Checkout:
     def _git(self, *words: str) -> subprocess.CompletedProcess[bytes]:
         # Of the user's own configuration only what says how content stands in files.
         config = self._repo.config
-        names = [one.name for one in config if _OF_FILES.fullmatch(one.name)]
+        names = [name for name in _names(config) if _OF_FILES.fullmatch(name)]
         settings = {name: value for name in names if (value := config[name]) is not None}
         for pause in (*_PAUSES, None):
             done = own_git("-C", self._repo.workdir, *words, settings=settings)
@@ -184,3 +184,14 @@ class Checkout:
                 break
             time.sleep(pause)
         return done
+
+
+def _names(config: "pygit2.Config") -> Iterator[str]:
+    """The names of all settings, but for those that are not UTF-8: pygit2 gives none of these."""
+    entries = iter(config)
+    while True:
+        with suppress(UnicodeDecodeError):
+            try:
+                yield next(entries).name
+            except StopIteration:
+                return

@@ -16,6 +16,7 @@ from pygit2.enums import FileMode, RepositoryOpenFlag
 from ..errors import AiresearchError, RefMoved
 from ..events import emit
 from ..names import node_branch
+from ..reader.git_folder import require_files
 from ..reader.grafts import has_grafts
 from ..record.parents import compared_parent
 from ..record.paths import BUS, TASK_FILE
@@ -249,6 +250,7 @@ def open_repository(start: Path) -> pygit2.Repository:
             "then airesearch init",
         )
     home = common_folder_of(place)
+    require_files(home)
     if has_grafts(home):
         raise AiresearchError(
             "info/grafts tells other parents than the commits do, and the history is the record",

@@ -1,17 +1,20 @@
 """The repository under audit: where it is, its trunk, its node branches, its reflogs."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from dulwich.errors import NotGitRepository
 from dulwich.objectspec import parse_commit
 from dulwich.refs import Ref
-from dulwich.repo import Repo
+from dulwich.repo import Repo, UnsupportedExtension, UnsupportedVersion
 
 from ..errors import AiresearchError
 from ..names import node_at, node_places
 from ..record.paths import TASK_FILE
+from ..record.text import one_line
+from .git_folder import common_folder_of, require_files
 from .grafts import has_grafts
 from .objects import DulwichObjects
 from .trees import find
@@ -29,18 +32,32 @@ class Repository:
     def __init__(self, start: Path) -> None:
         if not start.is_dir():
             raise AiresearchError(f"{start} is not a folder", "name the folder of a lab")
-        try:
-            self._repo = Repo.discover(str(start.resolve()))
-        except NotGitRepository as error:
+        home = common_folder_of(start.resolve())
+        if home is None:
             what = f"{start} is not in a git repository"
-            raise AiresearchError(what, "name the folder of a lab or of a clone of one") from error
+            raise AiresearchError(what, "name the folder of a lab or of a clone of one")
+        require_files(home, loose=True)
+        with _reading(home, "config or shallow"):
+            self._repo = Repo.discover(str(start.resolve()))
+            shallow = self._repo.get_shallow()
+            self._settings = self._repo.get_config()
+        with _reading(home, "packed-refs"):
+            self._names = self._repo.refs.keys()
+        self._require_indexes(home)
         self.objects = DulwichObjects(self._repo.object_store)
-        if self._repo.get_shallow():
+        if shallow:
             raise AiresearchError(
                 "this clone is shallow, and an audit needs the whole history",
                 "fetch all of it: git fetch --unshallow origin "
                 "'+refs/heads/*:refs/remotes/origin/*'",
             )
+
+    def _require_indexes(self, home: Path) -> None:
+        """One that is damaged hides what the others hold, and would make of each object a lie."""
+        with _reading(home, "objects/pack"):
+            self._repo.object_store.get_midx()
+            for pack in self._repo.object_store.packs:
+                len(pack.index)
 
     def close(self) -> None:
         """Let go of the pack files."""
@@ -70,8 +87,8 @@ class Repository:
     @cached_property
     def _refs(self) -> tuple[dict[str, str], list[str]]:
         found, broken = {}, []
-        for raw in self._repo.refs.keys():  # noqa: SIM118
-            name = raw.decode("utf-8", "surrogateescape")
+        for raw in self._names:
+            name = _text(raw)
             try:
                 oid = self._repo.refs[raw].decode("ascii")
             except Exception:  # a ref's file is anybody's: dulwich raises whatever it likes
@@ -99,15 +116,16 @@ class Repository:
     @cached_property
     def trunk(self) -> str:
         """The trunk: set by `init` in git's config, else the branch that holds a task."""
-        try:
-            return self._repo.get_config().get((b"airesearch",), b"trunk").decode()
-        except KeyError:
-            pass
+        if named := self._named_trunk:
+            if not self.tips(named):
+                what = f"airesearch.trunk names {named}, and there is no such branch"
+                raise AiresearchError(what, "name it: git config airesearch.trunk BRANCH")
+            return named
         # The branch a clone was given, then the one checked out.
         follow = self._repo.refs.read_ref
         for head in [*(f"refs/remotes/{remote}/" for remote in self._remotes), "refs/heads/"]:
             name = "HEAD" if head == "refs/heads/" else f"{head}HEAD"
-            target = (follow(Ref(name.encode())) or b"").decode()
+            target = _text(follow(Ref(name.encode("utf-8", "surrogateescape"))) or b"")
             if self._holds_task(target.removeprefix(f"ref: {head}")):
                 return target.removeprefix(f"ref: {head}")
         prefixes = ("refs/heads/", *(f"refs/remotes/{remote}/" for remote in self._remotes))
@@ -150,10 +168,17 @@ class Repository:
         include, exclude = ([self._repo[oid.encode()].id] for oid in (new, old))
         return {e.commit.id.decode() for e in self._repo.get_walker(include, exclude)}
 
+    @property
+    def _named_trunk(self) -> str:
+        try:
+            return _text(self._settings.get((b"airesearch",), b"trunk"))
+        except KeyError:
+            return ""
+
     @cached_property
     def _remotes(self) -> list[str]:
-        sections = self._repo.get_config().sections()
-        names = {s[1].decode() for s in sections if s[0] == b"remote" and len(s) > 1}
+        sections = self._settings.sections()
+        names = {_text(s[1]) for s in sections if s[0] == b"remote" and len(s) > 1}
         return sorted(names, key=lambda name: (name != "origin", name))
 
     def _holds_task(self, branch: str) -> bool:
@@ -164,6 +189,28 @@ class Repository:
             return find(self.objects, self.objects.commit(tips[0]).tree, TASK_FILE) is not None
         except Unsound:
             return False
+
+
+@contextmanager
+def _reading(home: Path, what: str) -> Iterator[None]:
+    """Raises AiresearchError for whatever dulwich raises: anybody may have written these files."""
+    try:
+        yield
+    except (UnsupportedExtension, UnsupportedVersion) as error:
+        kind = type(error).__name__
+        raise AiresearchError(
+            f"the audit's reader does not know this kind of repository ({kind}: {error})",
+            "audit a whole clone: git clone URL COPY && airesearch -C COPY verify",
+        ) from error
+    except Exception as error:
+        why = one_line(f"{type(error).__name__}: {error}")[:200]
+        raise AiresearchError(
+            f"{home} cannot be read ({why})", f"see what git says of {what}: git -C {home} log"
+        ) from error
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape")
 
 
 def shown(ref: str) -> str:
