@@ -8,6 +8,8 @@ from .record.unicode import folded
 # Of ids that fit into 64 bits: nobody counts further.
 NODE_ID = re.compile(r"[0-9]{6}|[1-9][0-9]{6,17}")
 """How a node's id is written in the name of a ref."""
+LEASES = "refs/airesearch/lease"
+"""Where the refs of leases are, here and on a remote."""
 HEADS = "heads"
 """The place of this repository's own branches; a remote's is `remotes/NAME`."""
 _REF = re.compile(rf"refs/(?P<place>heads|remotes/.+)/node/(?P<id>{NODE_ID.pattern})")
@@ -54,8 +56,11 @@ def like_a_labs(name: str, trunk: str) -> str:
     return "is named like the trunk or a node's branch, and is neither" if is_like else ""
 
 
-def mistakable(name: str) -> str:
-    """What else the name of a branch or tag could be taken for; empty where it could not."""
+def mistakable(name: str, trunk: str) -> str:
+    """What else the name of a branch or tag could be taken for, or is in the way of; or nothing."""
+    one, other = f"{folded(name)}/", f"{folded(trunk)}/"
+    if one != other and (one.startswith(other) or other.startswith(one)):
+        return f"would be in the way of {trunk}: git has no branch in the folder of another"
     parts = folded(name).split("/")
     if any(part == "node" and parts[at + 1].isdecimal() for at, part in enumerate(parts[:-1])):
         return "has a node's name in it, and a clone could take it for that node"

@@ -59,6 +59,8 @@ class Leases:
             for node, lease in self._mine.items():
                 if self._lab.tip(node_branch(node)) is None:
                     lease.leave()
+                    if self._far is not None:
+                        self._far.leave(node)
         self._mine.clear()
         self._open.close()
 

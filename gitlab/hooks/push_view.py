@@ -8,7 +8,8 @@ import pygit2
 from pygit2.enums import ObjectType
 
 from ..lab.lab import Lab
-from ..names import HEADS, node_at
+from ..leases.lease import leased
+from ..names import HEADS, LEASES, NODE_ID, node_at
 from ..reader.values import Unsound
 from ..store.objects import LibgitObjects
 from ..store.refs import node_tips, tip
@@ -49,6 +50,16 @@ class PushView:
             if at is not None and new is not None:
                 found[at[1]] = new
         return dict(sorted(found.items()))
+
+    @cached_property
+    def leased(self) -> frozenset[int]:
+        """The nodes that somebody has a lease for."""
+        found = set(leased(self._repo))
+        for ref, new in self._moved.items():
+            name = ref.removeprefix(f"{LEASES}/")
+            if name != ref and NODE_ID.fullmatch(name):
+                (found.add if new else found.discard)(int(name))
+        return frozenset(found)
 
     def unseen(self, new: str, known: Container[str]) -> Iterator[str]:
         """The commits below `new` that no ref of the lab leads to yet and that are not `known`.

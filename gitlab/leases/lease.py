@@ -26,7 +26,7 @@ import pygit2
 
 from ..errors import AiresearchError, RefMoved
 from ..events import emit
-from ..names import NODE_ID
+from ..names import LEASES, NODE_ID
 from ..store.refs import UNREADABLE, common_folder, names_below, remove_ref, swap_ref, target
 from ..store.trees import Oid, Repository
 from .holder import Holder, this_holder
@@ -41,8 +41,6 @@ _SLACK = 30
 _TURNS = cycle(range(256))
 """Told apart by it are a worker's claims of one node within a grain: `git pack-refs` could else
 take the second for the first, which it has packed and prunes."""
-FOLDER = "refs/airesearch/lease"
-"""Where the refs of leases are, here and on a remote."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +52,7 @@ class Lease:
     blob: Oid
 
 
-def lease_ref(node: int, folder: str = FOLDER) -> str:
+def lease_ref(node: int, folder: str = LEASES) -> str:
     """The ref of a node's lease."""
     return f"{folder}/{node:06d}"
 
@@ -108,12 +106,12 @@ def release(repo: Repository, lease: Lease) -> None:
     emit("release: after", lease.node)
 
 
-def leased(repo: Repository, folder: str = FOLDER) -> frozenset[int]:
+def leased(repo: Repository, folder: str = LEASES) -> frozenset[int]:
     """The nodes that have a lease, be its holder alive or dead."""
     return frozenset(int(name) for name in names_below(repo, folder) if NODE_ID.fullmatch(name))
 
 
-def live(repo: Repository, now: float, folder: str = FOLDER) -> frozenset[int]:
+def live(repo: Repository, now: float, folder: str = LEASES) -> frozenset[int]:
     """The nodes that somebody holds, this process too, by the leases below `folder`."""
     _REMOVED.remove_revived(repo)
     blobs = {node: target(repo, lease_ref(node, folder)) for node in leased(repo, folder)}

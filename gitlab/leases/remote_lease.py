@@ -13,10 +13,11 @@ from typing import Self
 import pygit2
 
 from ..errors import AiresearchError, RefMoved, Refused
+from ..names import LEASES
 from ..remote.publish import Wire
 from ..store.refs import target
 from ..store.trees import Oid
-from .lease import FOLDER, LEASE, Lease, is_held, lease_ref, live
+from .lease import LEASE, Lease, is_held, lease_ref, live
 
 _THEIRS = "refs/airesearch/remote-lease"
 """Where the remote's leases are seen in a clone, once they had to be looked at."""
@@ -66,18 +67,23 @@ class RemoteLeases:
             self._thread.start()
         return taken
 
+    def leave(self, node: int) -> None:
+        """Renew it no more, nor let go of it: its id is still to be filled, by whoever is next."""
+        with self._lock:
+            self._held.pop(node, None)
+
     def live(self, now: float) -> frozenset[int]:
         """The nodes that somebody holds on the remote."""
         if not self._wire.takes_leases:
             return frozenset()
-        self._wire.mirror(FOLDER, _THEIRS)
+        self._wire.mirror(LEASES, _THEIRS)
         return live(self._wire.repo, now, _THEIRS)
 
     def _publish(self, lease: Lease, now: float) -> bool:
         with suppress(RefMoved):
             self._wire.publish(lease_ref(lease.node), None, lease.blob)
             return True
-        self._wire.mirror(FOLDER, _THEIRS)
+        self._wire.mirror(LEASES, _THEIRS)
         theirs = target(self._wire.repo, lease_ref(lease.node, _THEIRS))
         if theirs is not None and is_held(self._wire.repo, theirs, now, lease.worker):
             return False

@@ -11,7 +11,7 @@ from dulwich.refs import Ref
 from dulwich.repo import Repo, UnsupportedExtension, UnsupportedVersion
 
 from ..errors import AiresearchError
-from ..names import node_at, node_places
+from ..names import LEASES, NODE_ID, node_at, node_places
 from ..record.paths import TASK_FILE
 from ..record.text import one_line
 from .git_folder import common_folder_of, require_files
@@ -83,6 +83,12 @@ class Repository:
         """The refs of nodes that lead nowhere: a broken file, a round of symbolic refs."""
         places = node_places(self._remotes)
         return [ref for ref in self._refs[1] if node_at(ref, places)]
+
+    @property
+    def leased(self) -> set[int]:
+        """The nodes that some worker has taken, as far as is known here."""
+        found = (ref.removeprefix(f"{LEASES}/") for ref in self.refs if ref.startswith(LEASES))
+        return {int(name) for name in found if NODE_ID.fullmatch(name)}
 
     @cached_property
     def _refs(self) -> tuple[dict[str, str], list[str]]:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pygit2
 import pytest
 from airesearch.gitlab.leases import remote_lease
-from airesearch.gitlab.leases.lease import FOLDER, Lease, claim, clock, held, lease_ref, release
+from airesearch.gitlab.leases.lease import Lease, claim, clock, held, lease_ref, release
 from airesearch.gitlab.leases.remote_lease import RemoteLeases
+from airesearch.gitlab.names import LEASES
 from airesearch.gitlab.remote.publish import Wire
 from airesearch.gitlab.store.refs import swap_ref, target
 from airesearch.gitlab.store.trees import Oid
@@ -70,10 +71,22 @@ def test_one_clone_has_a_node_until_it_lets_go(shared: Path, one: Clone, two: Cl
         assert not two.tries(theirs)
         assert two.tries(theirs, 6)
         assert ours.live(clock(one.repo)) == theirs.live(clock(two.repo)) == {5, 6}
-    assert git(shared, "for-each-ref", FOLDER) == ""
+    assert git(shared, "for-each-ref", LEASES) == ""
     with two.far() as theirs:
         assert two.tries(theirs)
-    assert git(shared, "for-each-ref", FOLDER) == ""
+    assert git(shared, "for-each-ref", LEASES) == ""
+
+
+def test_an_id_that_is_left_stays_taken_until_whoever_is_next(
+    shared: Path, one: Clone, two: Clone
+) -> None:
+    with one.far() as ours:
+        assert one.tries(ours)
+        ours.leave(NODE)
+    assert at(shared) is not None
+    with two.far() as theirs:
+        assert not two.tries(theirs)  # until its deadline
+        assert one.tries(theirs)
 
 
 def test_who_lost_its_lease_leaves_the_other_s(shared: Path, one: Clone, two: Clone) -> None:

@@ -12,8 +12,7 @@ from functools import cached_property
 
 from ....gitlab.hooks.push_view import PushView, Update
 from ....gitlab.lab.lab import Lab
-from ....gitlab.leases.lease import FOLDER as LEASES
-from ....gitlab.names import NODE_ID, like_a_labs, mistakable, node_branch, node_of
+from ....gitlab.names import LEASES, NODE_ID, like_a_labs, mistakable, node_branch, node_of
 from ....gitlab.reader.values import EMPTY, Unsound
 from ....gitlab.record.parents import compared_parent
 from ..claims import node_claims
@@ -31,8 +30,6 @@ from ..promotions import promotion_claims
 from ..times import future_faults
 from .rights import Rights
 
-_MOST_AHEAD = 1000
-"""How far a node's id may be above the next lower one: workers publish out of order."""
 _LARGEST_LEASE = 4096
 
 
@@ -101,7 +98,7 @@ class Push:
             yield why
         elif not self._rights.people:
             yield "is people's, and people push nothing here (airesearch.people is none)"
-        elif why := mistakable(name):
+        elif why := mistakable(name, trunk):
             yield from () if update.new is None else (why,)  # one that is there may go
         elif kind == "tags" and update.old is not None:
             yield "is a tag that is there already, and tags stay as they are"
@@ -122,8 +119,8 @@ class Push:
         node = node_of(update.ref.removeprefix("refs/heads/"))
         if node is None:
             yield "is no node's name: those are node/000042"
-        elif node > (below := self._below(node)) + _MOST_AHEAD:
-            yield f"is too far above node {below}, the next lower one: ids follow each other"
+        elif update.old is None and update.new and (gap := self._gap(node)):
+            yield gap
         elif update.new is None:
             yield "is deleted, and a node's branch stays"
         elif (history := self.context.nodes.get(node)) is None:
@@ -145,10 +142,16 @@ class Push:
         old = came[0].old if came else self._view.trunk_tip
         return frozenset(line[line.index(old) :] if old in line else ())
 
-    def _below(self, node: int) -> int:
-        """The highest id below a node's, -1 where there is none."""
+    def _gap(self, node: int) -> str:
+        """Why a new node would leave a gap, which `verify` would name; empty where it does not.
+
+        Workers publish out of order: an id that somebody has a lease for is still to come.
+        """
         at = bisect_left(self._ids, node)
-        return self._ids[at - 1] if at else -1
+        first = self._ids[at - 1] + 1 if at else 0
+        if first + sum(first <= to_come < node for to_come in self._view.leased) == node:
+            return ""
+        return f"would leave a gap: node {first} is not here, nor a lease on it; push that first"
 
     @cached_property
     def _ids(self) -> list[int]:

@@ -7,12 +7,12 @@ from airesearch.gitlab.errors import Denied
 from airesearch.gitlab.lab.lab import open_lab
 from airesearch.gitlab.store.change import Change, Decision
 from forgeries import kept_by_invention
-from forging import Forger
+from forging import Forger, audited
 from labs_to_verify import healthy
 from merge_forgeries import merged, parents_of_a_merge, propose_merge
 from push_on_nodes import N4, as_node, edited
 from pushes import World, run, shared_lab
-from toys import airesearch, git, toy
+from toys import airesearch, git, lr, toy
 
 
 def test_honest_nodes_and_trunk_pass_in_one_push(world: World) -> None:
@@ -149,3 +149,30 @@ def test_the_writer_compares_a_merge_with_its_first_parent_too(tmp_path: Path) -
     with pytest.raises(Denied):
         propose_merge(lab, check)
     assert asked == [("lib/merged.py",)]
+
+
+def test_a_gap_is_refused_unless_somebody_is_at_the_missing_node(tmp_path: Path) -> None:
+    turns = [{"subject": "cheat", "write": {"evaluate.py": "print()\n"}}, lr(0.2)]
+    fresh = World(toy(tmp_path / "lab", turns), shared_lab(tmp_path / "fresh.git"))
+    run(fresh.lab, 2)
+    others = ("node/000000", "node/000002", "main")
+    gap = "node/000002 would leave a gap: node 1 is not here, nor a lease on it"
+    assert gap in fresh.push(*others).stderr
+    lease = "refs/airesearch/lease/000001"
+    git(fresh.lab, "update-ref", lease, fresh.at("main:train.py"))
+    assert fresh.push(lease).returncode == 0
+    assert gap in fresh.push(*others, f":{lease}").stderr
+    done = fresh.push(*others)
+    assert done.returncode == 0, done.stderr
+    assert audited(fresh.shared).violations == []
+    git(fresh.shared, "update-ref", "-d", lease)
+    assert ["node 1 is not here" in one.what for one in audited(fresh.shared).violations] == [True]
+    done = fresh.push("node/000001")
+    assert done.returncode == 0, done.stderr
+    assert audited(fresh.shared).violations == []
+
+
+def test_nothing_blocks_the_trunk_of_an_empty_lab(world: World, tmp_path: Path) -> None:
+    fresh = World(world.lab, shared_lab(tmp_path / "fresh.git"))
+    assert "would be in the way of main" in fresh.push("main~4:refs/heads/main/x").stderr
+    assert fresh.push("main~4:refs/heads/main").returncode == 0

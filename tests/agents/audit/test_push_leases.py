@@ -77,8 +77,8 @@ def test_what_is_no_small_blob(lab: Path) -> None:
 
 
 def test_a_lease_beside_a_branch_that_is_refused(lab: Path) -> None:
-    said = push(lab, f"{blob(lab)}:{LEASE}", "main:refs/heads/node/000009")
-    assert "on the branch of node 9, it records nothing" in said
+    said = push(lab, f"{blob(lab)}:{LEASE}", "main:refs/heads/node/000001")
+    assert "on the branch of node 1, it records nothing" in said
     assert LEASE not in said.replace(f"-> {LEASE}", "")
     assert LEASE not in git(lab, "ls-remote", "origin")
 

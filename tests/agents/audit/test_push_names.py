@@ -18,6 +18,8 @@ BELOW = "begins like the branches that git has below"
 GITS = "is a name that git keeps for itself"
 COMMITS = "could be taken for a commit's name"
 HIDDEN = "holds characters that cannot be shown"
+GAP = "would leave a gap: node 4 is not here, nor a lease on it"
+IN_THE_WAY = "would be in the way of main"
 NO_NODE = "is no node's name"
 
 NAMES = {
@@ -60,8 +62,12 @@ NAMES = {
     "heads/node/000004/x": NO_NODE,
     "heads/node/" + "9" * 19: NO_NODE,
     "heads/node/٠٠٠٠٠٤": NO_NODE,
-    "heads/node/4294967296": "is too far above node 3",
-    "heads/node/999999999999999999": "is too far above node 3",
+    "heads/node/000005": GAP,
+    "heads/node/4294967296": GAP,
+    "heads/node/999999999999999999": GAP,
+    "heads/main/x": IN_THE_WAY,
+    "heads/Main/x/y": IN_THE_WAY,
+    "tags/main/x": IN_THE_WAY,
 }
 
 
@@ -162,5 +168,7 @@ def test_names_by_themselves() -> None:
     assert node_at("refs/remotes/a/node/000001", places) is None
     assert node_of("node/1000000") == 1_000_000
     assert [node_of(n) for n in ("node/0000001", "node/1", "x/node/000001", "000001")] == [None] * 4
-    assert not mistakable("alice/idea")
+    assert not mistakable("alice/idea", "main")
+    assert mistakable("team", "team/main")
+    assert not mistakable("teams", "team/main")
     assert not like_a_labs("alice/idea", "main")
