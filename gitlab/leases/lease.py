@@ -6,7 +6,8 @@ that lost its lease while it was stopped can do no harm. Leases are not history.
 shares the repository's folder; `remote_lease` has them on a remote too, for clones that publish.
 
 Whether a holder lives: on its own machine the kernel says so, whatever any clock does; only where
-its process is stopped, or hidden, does the deadline count, as it does for another machine's. All
+its process is stopped, or hidden, does the deadline count, as it does for another machine's. What
+was fetched from a remote may be anybody's word: its deadline counts in any case. All
 who share the folder have one clock, that of its file system (`clock`), and no lease is granted for
 longer than `LEASE`: a deadline further off was written before that clock was set back, or by
 nobody, and is not waited for. Setting that clock can thus cost the leases of other machines, until
@@ -77,13 +78,19 @@ def claim(repo: Repository, node: int, worker: str, now: float) -> Lease | None:
     return granted
 
 
-def is_held(repo: Repository, blob: Oid, now: float, worker: str = "") -> bool:
-    """Whether the blob of a lease names a holder who lives, and is not `worker` of this process."""
+def is_held(
+    repo: Repository, blob: Oid, now: float, worker: str = "", *, is_fetched: bool = False
+) -> bool:
+    """Whether the blob of a lease names a holder who lives, and is not `worker` of this process.
+
+    One that `is_fetched` from a remote is held up to its deadline at most.
+    """
     holder = _read(repo, blob)
     if holder is None:
         return False
     lives = holder.runs()
-    if lives is None:
+    # What was fetched can name any process of ours that runs: it does not outlast its deadline.
+    if lives is None or (lives and is_fetched):
         lives = now < holder.deadline <= now + LEASE + _SLACK
     return lives and holder != this_holder(worker, holder.turn, holder.deadline)
 
@@ -115,7 +122,12 @@ def live(repo: Repository, now: float, folder: str = LEASES) -> frozenset[int]:
     """The nodes that somebody holds, this process too, by the leases below `folder`."""
     _REMOVED.remove_revived(repo)
     blobs = {node: target(repo, lease_ref(node, folder)) for node in leased(repo, folder)}
-    return frozenset(node for node, blob in blobs.items() if blob and is_held(repo, blob, now))
+    is_fetched = folder != LEASES
+    return frozenset(
+        node
+        for node, blob in blobs.items()
+        if blob and is_held(repo, blob, now, is_fetched=is_fetched)
+    )
 
 
 @contextmanager

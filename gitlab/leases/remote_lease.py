@@ -85,7 +85,9 @@ class RemoteLeases:
             return True
         self._wire.mirror(LEASES, _THEIRS)
         theirs = target(self._wire.repo, lease_ref(lease.node, _THEIRS))
-        if theirs is not None and is_held(self._wire.repo, theirs, now, lease.worker):
+        if theirs is not None and is_held(
+            self._wire.repo, theirs, now, lease.worker, is_fetched=True
+        ):
             return False
         with suppress(RefMoved):
             self._wire.publish(lease_ref(lease.node), theirs, lease.blob)

@@ -2,11 +2,13 @@
 
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pygit2
 import pytest
 from airesearch.gitlab.leases import remote_lease
+from airesearch.gitlab.leases.holder import this_holder
 from airesearch.gitlab.leases.lease import Lease, claim, clock, held, lease_ref, release
 from airesearch.gitlab.leases.remote_lease import RemoteLeases
 from airesearch.gitlab.names import LEASES
@@ -123,6 +125,18 @@ def test_another_machine_s_lease_counts_to_its_deadline(
     swap_ref(bare, lease_ref(NODE), None, bare.create_blob(json.dumps(facts).encode()))
     with one.far() as ours:
         assert ours.take(mine, clock(one.repo)) is free
+
+
+@pytest.mark.parametrize(("seconds", "free"), [(60, False), (-1, True), (3600, True)])
+def test_a_lease_forged_for_a_process_of_ours_ends_at_its_deadline(
+    shared: Path, one: Clone, seconds: int, free: bool
+) -> None:
+    bare = pygit2.Repository(shared)
+    facts = asdict(this_holder("forger", 0, int(time.time()) + seconds))
+    swap_ref(bare, lease_ref(NODE), None, bare.create_blob(json.dumps(facts).encode()))
+    with one.far() as ours:
+        assert bool(ours.live(clock(one.repo))) is not free
+        assert one.tries(ours) is free
 
 
 @pytest.fixture
