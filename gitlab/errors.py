@@ -13,6 +13,10 @@ class AiresearchError(Exception):
         return f"{self.what}\n  {self.mend}" if self.mend else self.what
 
 
+class CannotLayOut(AiresearchError):
+    """A tree that git can hold and the file system here cannot."""
+
+
 class RecordError(AiresearchError):
     """A commit message that claims to be a record and is not one."""
 

@@ -4,22 +4,27 @@ Tree objects are read and written here byte by byte: pygit2's own accessors refu
 not UTF-8, and a lab must survive any name that git allows.
 """
 
+import errno
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pygit2
 from pygit2.enums import FileMode, ObjectType
 
-from ..errors import AiresearchError
+from ..errors import AiresearchError, CannotLayOut
 from ..reader.form import DEEPEST
+from ..record.text import quote_path
 from ..record.unicode import folded
 
 Oid = pygit2.Oid
 """An object's name: twenty bytes."""
 Repository = pygit2.Repository
 EMPTY = Oid(hex="4b825dc642cb6eb9a060e54bf8d69288fbee4904")
+_IMPOSSIBLE = (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ, errno.EEXIST, errno.ENOTDIR)
+"""What file systems say of names that they do not know, or that they take for each other."""
 _ID_BYTES = 20
 _LONGEST_NAME = 255
 
@@ -174,6 +179,7 @@ def export_tree(repo: Repository, root: Oid, folder: Path, keep: Callable[[str],
     """Write the files of `root` that `keep` lets through below `folder`, exactly as committed.
 
     No filter of the user's git configuration runs: what is measured is the object, byte for byte.
+    Raises CannotLayOut where this file system cannot hold it.
     """
     made = {folder}
     folder.mkdir(parents=True, exist_ok=True)
@@ -181,16 +187,35 @@ def export_tree(repo: Repository, root: Oid, folder: Path, keep: Callable[[str],
         if not is_file(entry) or not keep(entry.path):
             continue
         target = folder / entry.path
-        if target.parent not in made:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            made.add(target.parent)
-        write_file(repo, entry, target)
+        with _possible(entry):
+            if target.parent not in made:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                made.add(target.parent)
+            write_file(repo, entry, target)
+
+
+@contextmanager
+def _possible(entry: Entry) -> Iterator[None]:
+    """Raises CannotLayOut where what is done with a file of a tree cannot be done here."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in _IMPOSSIBLE:
+            raise
+        why = error.strerror if isinstance(error, OSError) else error
+        kind = "link" if entry.mode == FileMode.LINK else "file"
+        raise CannotLayOut(
+            f"the {kind} {quote_path(entry.path)} cannot be made: {why}",
+            "commit a tree that file systems can hold",
+        ) from error
 
 
 def write_file(repo: Repository, entry: Entry, target: Path) -> None:
     """Write one file of a tree, exactly as committed, where nothing stands yet."""
     data = repo.odb.read(entry.oid)[1]
     if entry.mode == FileMode.LINK:
+        if not data:  # the system would say that its folder is missing
+            raise ValueError("it leads to an empty name")
         target.symlink_to(os.fsdecode(data))
         return
     bits = 0o755 if entry.mode == FileMode.BLOB_EXECUTABLE else 0o644

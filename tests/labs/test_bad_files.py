@@ -332,6 +332,47 @@ def test_a_lab_that_is_a_submodule(tmp_path: Path) -> None:
     git(sub, "fsck", "--strict")
 
 
+NO_LINKS = {"nul": b"a\0b", "long": b"x/" * 3000, "empty": b""}
+
+
+def plant_link(folder: Path, target: bytes, path: str) -> None:
+    """Commit a link that no file system makes."""
+    argv = ["git", "-C", folder, "hash-object", "-w", "--stdin"]
+    blob = subprocess.run(argv, input=target, capture_output=True, check=True).stdout.decode()
+    git(folder, "update-index", "--add", "--cacheinfo", f"120000,{blob.strip()},{path}")
+    git(folder, "commit", "-qm", "A link")
+
+
+@pytest.mark.parametrize("kind", NO_LINKS)
+def test_a_link_that_cannot_be_made_fails_its_node_by_name(kind: str, tmp_path: Path) -> None:
+    folder = toy(tmp_path / "lab", [lr(0.2)])
+    plant_link(folder, NO_LINKS[kind], "lib/link")
+    said = airesearch(folder, "step")
+    assert "Traceback" not in said.err
+    shown = airesearch(folder, "show", "1", "--json").json()
+    assert shown["status"] == "crash"
+    assert "the link lib/link cannot be made: " in shown["reason"]
+
+
+@pytest.mark.parametrize("kind", NO_LINKS)
+@pytest.mark.parametrize("path", ["link", "private/link"])
+def test_nor_does_such_a_trunk_make_a_lab(kind: str, path: str, tmp_path: Path) -> None:
+    folder = repository(tmp_path / "lab", toy_files([lr(0.2)]))
+    plant_link(folder, NO_LINKS[kind], path)
+    complains(airesearch(folder, "init"), f"the link {path} cannot be made: ")
+
+
+def test_a_name_longer_than_file_systems_take(tmp_path: Path) -> None:
+    folder = repository(tmp_path / "lab", toy_files([lr(0.2)]))
+    git(folder, "update-index", "--add", "--cacheinfo",
+        f"100644,{git(folder, 'rev-parse', 'HEAD:train.py').strip()},{'n' * 1000}")  # fmt: skip
+    git(folder, "commit", "-qm", "A name")
+    said = airesearch(folder, "init")
+    assert "Traceback" not in said.err
+    if said.code:
+        complains(said, "cannot be made")
+
+
 def test_a_task_in_a_folder_below_is_not_found_and_that_is_said(tmp_path: Path) -> None:
     """The lab is the repository; `init` in a folder below must not take half of it."""
     inner = {f"model/{path}": text for path, text in toy_files([lr(0.2)]).items()}

@@ -125,7 +125,8 @@ class FolderCache:
         """Fill `folder` with `tree` out of the old one; None where it is not sound to."""
         try:
             return None if before.left is None else self._move_over(before, tree, keep, folder)
-        except (OSError, KeyError):  # no commit holds these trees, and gc may have taken one
+        # No commit holds these trees, and gc may have taken one; or nothing can hold a name in it.
+        except (OSError, ValueError, KeyError):
             remove(folder)
             return None
 

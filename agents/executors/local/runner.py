@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from ....gitlab.errors import CannotLayOut
 from ....gitlab.events import emit
 from ....gitlab.lab.checkout import files_of, objects_of
 from ....gitlab.lab.lab import Lab
@@ -82,12 +83,12 @@ class Runner:
         `gpu` is the one it has to itself, as CUDA_VISIBLE_DEVICES names it.
         """
         with locked_tempdir(self._trials / f"{job.label}-{os.getpid()}") as folder:
-            work = self._cache.export(
-                "candidate", job.candidate, self._is_candidates, folder / "candidate"
-            )
             try:
+                work = self._cache.export(
+                    "candidate", job.candidate, self._is_candidates, folder / "candidate"
+                )
                 result = self._process.candidate(work.folder, job.seed, gpu, work.snapshot)
-            except CannotStart as cannot:
+            except (CannotLayOut, CannotStart) as cannot:
                 return Outcome(Status.CRASH, cannot.what)
             self._cache.give_back("candidate", result.left)
             outcome = from_process(result)
@@ -130,6 +131,7 @@ class Runner:
     ) -> dict[str, float]:
         """The pinned evaluator's metrics. What it prints may quote private data and is dropped."""
         metrics, scratch = folder / "metrics.json", folder / "scratch"
+        # A protocol that cannot be laid out is the trunk's fault, and an error.
         bench = self._cache.export("evaluator", job.protocol, lambda _: True, folder / "evaluator")
         metrics.touch()
         scratch.mkdir()
