@@ -8,6 +8,7 @@ import pygit2
 from pygit2.enums import ConfigLevel
 
 from ..errors import AiresearchError
+from ..lab.checkout import worktrees
 from ..lab.lab import Lab, open_repository
 from ..record.unicode import has_unseen
 from ..store.refs import target
@@ -57,8 +58,8 @@ def standing_faults(lab: Lab, updates: Iterable[Update]) -> Iterator[str]:
         for name in ("Deletes", "NonFastForwards")
     }
     head = lab.repo.references["HEAD"].target
-    worktrees = [Path(lab.repo.path, "worktrees", name) for name in lab.repo.list_worktrees()]
-    used = {(tree / "HEAD").read_text().removeprefix("ref: ").strip() for tree in worktrees}
+    _, *linked = worktrees(lab.repo)
+    used = {os.fsdecode(ref) for _, ref in linked}
     for ref, old, new in ((update.ref, update.old, update.new) for update in updates):
         if has_unseen(ref):
             yield f"{ref} holds characters that cannot be shown"

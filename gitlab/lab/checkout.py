@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import DeltaStatus, FileStatus
+from pygit2.enums import DeltaStatus, FileStatus, RepositoryOpenFlag
 
 from ..errors import RefMoved
 from ..isolated import own_git
@@ -34,28 +34,44 @@ def checkouts(repo: pygit2.Repository, branch: str) -> "Iterator[list[Checkout]]
     second could not tell where they stand.
     """
     ref = b"refs/heads/" + os.fsencode(branch)
-    folders = [folder for folder, head in _worktrees(repo) if head == ref]
+    folders = [folder for folder, head in worktrees(repo) if head == ref]
     lock = lock_if_possible(common_folder(repo) / "airesearch/checkouts", patience=_PATIENCE)
     with lock if folders else nullcontext():
-        repos = [pygit2.Repository(folder) for folder in folders if folder.exists()]
-        yield [Checkout(found, branch) for found in repos if not found.is_bare]
+        repos = [_opened(folder, common_folder(repo)) for folder in folders]
+        yield [Checkout(found, branch) for found in repos if found and not found.is_bare]
 
 
-def _worktrees(repo: pygit2.Repository) -> Iterator[tuple[Path, bytes]]:
-    """Where each worktree lies and the ref it has: the main one by its git folder."""
+def _opened(folder: Path, common: Path) -> pygit2.Repository | None:
+    """The repository of a worktree; None where it is none any more, or another's."""
+    try:
+        found = pygit2.Repository(folder, RepositoryOpenFlag.NO_SEARCH)
+    except pygit2.GitError:
+        return None
+    return found if common_folder(found) == common else None
+
+
+def worktrees(repo: pygit2.Repository) -> Iterator[tuple[Path, bytes]]:
+    """Where each worktree lies and the ref it has: the main one, first, by its git folder.
+
+    One that is gone, or of which what git keeps is damaged, is left out.
+    """
     common = common_folder(repo)
     linked = common / "worktrees"
     for own in (common, *(sorted(linked.iterdir()) if linked.is_dir() else ())):
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             head = (own / "HEAD").read_bytes().removeprefix(b"ref:").strip()
-            link = own / "gitdir"  # of a linked worktree
+            if own == common:
+                yield own, head
+                continue
             # Git writes an absolute path there, or a relative one where it is told to.
-            yield (own / link.read_text().strip()).parent if link.exists() else own, head
+            place = own / os.fsdecode((own / "gitdir").read_bytes().strip())
+            if place.name == ".git" and os.path.isdir(place.parent):  # noqa: PTH112, any name
+                yield place.parent, head
 
 
 def files_of(repo: pygit2.Repository) -> list[Path]:
     """The folders that hold the lab's files on this machine, as far as it knows: all worktrees."""
-    main, *linked = (folder for folder, _ in _worktrees(repo))
+    main, *linked = (folder for folder, _ in worktrees(repo))
     top = pygit2.Repository(main).workdir
     own = [Path(found) for found in (top, repo.workdir) if found]
     return list(dict.fromkeys(folder for folder in (*own, *linked) if folder.is_dir()))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..errors import AiresearchError
 
-_FOLDERS = ("refs", "info", "logs", "objects")
+_FOLDERS = ("refs", "info", "logs", "objects", "worktrees")
 
 
 def common_folder_of(start: Path) -> Path | None:

@@ -1,11 +1,13 @@
 """Uncommitted work: a promotion moves the branch and leaves every byte of it."""
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from bad_labs import Seen, commit, complains, copied, seen, whole, works
+from pushes import shared_lab
 from toys import airesearch, git, lr, repository, toy, toy_files
 
 NEW_FILE = {"subject": "new file", "write": {"lib/new.py": "X = 1\n"}}
@@ -327,3 +329,56 @@ def test_init_while_a_merge_is_under_way(tmp_path: Path) -> None:
     before = seen(fresh)
     works(airesearch(fresh, "init"))
     assert seen(fresh).files.items() >= before.files.items()
+
+
+def gone(lab: Path, tree: Path) -> None:
+    shutil.rmtree(tree)
+
+
+def no_file_of_gits(lab: Path, tree: Path) -> None:
+    (tree / ".git").unlink()
+
+
+def led_to(target: bytes) -> Callable[[Path, Path], object]:
+    return lambda lab, tree: (lab / ".git/worktrees" / tree.name / "gitdir").write_bytes(target)
+
+
+def no_head(lab: Path, tree: Path) -> None:
+    (lab / ".git/worktrees" / tree.name / "HEAD").unlink()
+
+
+def bytes_in_head(lab: Path, tree: Path) -> None:
+    (lab / ".git/worktrees" / tree.name / "HEAD").write_bytes(b"ref: \xff\0\n")
+
+
+def another_repository(lab: Path, tree: Path) -> None:
+    gone(lab, tree)
+    repository(tree, {"train.py": "print()\n"})
+
+
+HARMS = [gone, another_repository, no_file_of_gits, led_to(b"\xff\xfe\0x\n"), led_to(b""), 
+         led_to(b"/dev/null\n"), led_to(b"x" * 5000), no_head, bytes_in_head]  # fmt: skip
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_stale_worktree_is_stepped_over(
+    harm: Callable[[Path, Path], object], tmp_path: Path
+) -> None:
+    """Of the trunk itself, which a promotion would bring along."""
+    lab = toy(tmp_path / "lab", [lr(0.2)])
+    git(lab, "worktree", "add", "-q", "-f", str(tmp_path / "tree"), "main")
+    harm(lab, tmp_path / "tree")
+    said = works(airesearch(lab, "step", "--json"))
+    assert said.json()["promoted"]
+    assert "LR = 0.2" in (lab / "train.py").read_text()
+    for words in (["status"], ["verify"], ["doctor"]):
+        assert "Traceback" not in airesearch(lab, *words).err
+
+
+def test_a_stale_worktree_of_a_shared_lab(tmp_path: Path) -> None:
+    lab = toy(tmp_path / "lab", [])
+    shared = shared_lab(tmp_path / "shared.git")
+    git(lab, "push", "-q", str(shared), "--all")
+    git(shared, "worktree", "add", "-q", "-b", "side", str(tmp_path / "tree"), "main")
+    (shared / "worktrees" / "tree" / "HEAD").unlink()
+    git(lab, "push", "-q", str(shared), "main:refs/heads/idea")
