@@ -10,7 +10,7 @@ from typing import get_args
 from ...gitlab.reader.trees import edits, find, read
 from ...gitlab.reader.values import PLAIN_FILE, Commit
 from ...gitlab.record.facts import Status
-from ...gitlab.record.paths import ENVIRONMENT, FAILED, REFUSED, RESULT
+from ...gitlab.record.paths import ENVIRONMENT, FAILED, LARGEST_TRIAL_FILE, REFUSED, RESULT
 from ...gitlab.record.records import Measure
 from ...policies.access.guard import runner_policy
 from ...policies.promotion.replication import may_follow, seed_of
@@ -18,7 +18,7 @@ from ...policies.task.task import BUILT_IN, MIB, Task
 from ..executors.local.sandbox.choice import Kind
 from ..executors.registry import EXECUTORS
 from ..trials.program_id import unlike
-from ..trials.score import BadScore, require, rounded
+from ..trials.score import BadScore, no_repeats, require, rounded
 from .context import NO_ANSWERS, AuditContext
 from .node_history import Claims, NodeHistory
 
@@ -64,13 +64,17 @@ def _tree_faults(
             yield f"the runner may not change {edit.path}"
         elif edit.new is not None and edit.new.mode != PLAIN_FILE:
             yield f"{edit.path} is no regular file"
+        elif edit.new and len(context.objects.blob(edit.new.oid)) > LARGEST_TRIAL_FILE:
+            yield f"{edit.path} is larger than {LARGEST_TRIAL_FILE:,} bytes"
+            return
     environment = find(context.objects, commit.tree, ENVIRONMENT)
     if environment is None or environment.oid != said.environment:
         yield f"its Environment is {said.environment}, and {ENVIRONMENT} is another"
     try:
-        found = json.loads(read(context.objects, commit.tree, RESULT) or b"")
+        text = read(context.objects, commit.tree, RESULT) or b""
+        found = json.loads(text, object_pairs_hook=no_repeats)
     except (ValueError, RecursionError):
-        yield f"{RESULT} is missing or no JSON"
+        yield f"{RESULT} is missing, no JSON, or repeats a name"
         return
     expected = {
         "trial": str(said.trial),

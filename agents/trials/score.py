@@ -39,7 +39,7 @@ def read_metrics(file: Path, digits: int | None) -> dict[str, float]:
     if not text:
         raise BadScore(Status.METRIC, "the evaluator wrote no $AIRESEARCH_METRICS")
     try:
-        data = json.loads(text, object_pairs_hook=_no_repeats)
+        data = json.loads(text, object_pairs_hook=no_repeats)
     except (ValueError, RecursionError):
         raise BadScore(Status.METRIC, "the metrics file is not JSON, or repeats a name") from None
     if not isinstance(data, dict):
@@ -123,7 +123,8 @@ def _number(name: str, value: Any) -> float:
     return number
 
 
-def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object in which no name is given twice: readers differ in which of the two counts."""
     if len({name for name, _ in pairs}) != len(pairs):
         raise ValueError("a name is given twice")
     return dict(pairs)

@@ -12,6 +12,8 @@ ENVIRONMENT = f"{BUS}/environment.json"
 """What a trial ran on: interpreter, packages, machine."""
 REFUSED = f"{BUS}/refused.patch"
 """The change the guard refused."""
+LARGEST_TRIAL_FILE = 4 << 20
+"""Bytes of each of the runner's three files: a result has all that an evaluator may write."""
 LARGEST_TRACE = 1 << 16
 """Bytes that are kept of a refused change, or of why there is none."""
 CUT = b"\n... cut here\n"

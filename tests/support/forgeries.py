@@ -14,7 +14,7 @@ Forgery = Callable[[Forger], str]
 PROPOSE, MEASURE, JUDGE = 0, 1, 2
 LEAF = 10
 """Discarded at 0.1 against node 9 (0.0); nothing grew from it."""
-RESULT = "research/result.json"
+RESULT, RUN_LOG = "research/result.json", "research/run.log"
 
 
 def says(node: int, step: int, old: str, new: str) -> Forgery:
@@ -45,6 +45,14 @@ def other_seed(forger: Forger) -> str:
                       f"node/{LEAF:06d}").strip()  # fmt: skip
     lie = {MEASURE: lambda raw: raw.say(f"Seed: {seed}", "Seed: 7")}
     return forger.forge(LEAF, lie, result(forger, LEAF, seed=7))
+
+
+def repeated(forger: Forger) -> str:
+    """A result that says its status twice: the first time what plain readers of text will see."""
+    ((path, text),) = result(forger, LEAF).items()
+    assert text is not None
+    told = text.replace(b"{", b'{"status": "crash",', 1)
+    return forger.forge(LEAF, {MEASURE: lambda raw: raw}, {path: told})
 
 
 def run_twice(forger: Forger) -> str:
@@ -379,8 +387,15 @@ FORGERIES: dict[str, tuple[Forgery, str]] = {
     "a Duration without end": (takes("inf"), "it took inf seconds"),
     "a Duration of an age": (takes("1e+300"), "and the task allows"),
     "a log that is a link": (linked("research/run.log"), "research/run.log is no regular file"),
+    "a result of two tellings": (repeated, "repeats a name"),
+    "a result of many MiB": (
+        lambda f: f.forge(LEAF, {MEASURE: lambda raw: raw}, {RESULT: b" " * (4 << 20) + b"{}"}),
+        "research/result.json is larger than"),
+    "a log of many MiB": (
+        lambda f: f.forge(LEAF, {MEASURE: lambda raw: raw}, {RUN_LOG: b"x" * (5 << 20)}),
+        "research/run.log is larger than"),
     "no result file": (lambda f: f.forge(LEAF, {MEASURE: lambda raw: raw}, {RESULT: None}),
-                       "missing or no JSON"),
+                       "is missing, no JSON"),
     "Metric everywhere": (better_everywhere, "the trials give keep"),
     "the subject's number": (says(LEAF, MEASURE, "runner: val_error 0.1", "runner: val_error 0"),
                              "its result is"),
