@@ -17,6 +17,10 @@ class MachineFailure(AiresearchError):
     """What runs trials cannot: it says nothing of the candidate, and nothing is recorded."""
 
 
+class DiskFull(MachineFailure):
+    """The disk that trials write to has no room left."""
+
+
 class Lost(MachineFailure):
     """The trial that a handle names was never begun, or ended without an outcome."""
 

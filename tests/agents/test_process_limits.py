@@ -1,5 +1,6 @@
 """A trial that passes a limit is stopped, and the reason says by how much."""
 
+import ctypes
 import os
 import re
 import sys
@@ -82,6 +83,41 @@ def test_what_runs_on_a_full_disk_says_nothing(
     monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(**facts))
     with pytest.raises(MachineFailure, match="no space left"):
         python(tmp_path, script)
+
+
+RESERVES = """if 1:
+    import ctypes, os, time
+    file = os.open("big", os.O_WRONLY | os.O_CREAT)
+    keep_size, none, all_of_it = 1, ctypes.c_long(0), ctypes.c_long(64 * 2**20)
+    ctypes.CDLL(None).fallocate(file, keep_size, none, all_of_it)
+    assert os.fstat(file).st_size == 0
+    time.sleep(SECONDS)
+"""
+
+
+@pytest.mark.parametrize("seconds", [0, 60])
+def test_who_fills_the_disk_with_more_than_it_may_fails_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: int
+) -> None:
+    real = os.statvfs(tmp_path)
+
+    def statvfs(folder: Path) -> SimpleNamespace:
+        used = sum(path.stat().st_blocks for path in tmp_path.rglob("big"))
+        free = 0 if used > 32 * MB // 512 else real.f_bavail
+        return SimpleNamespace(f_frsize=4096, f_bavail=free, f_files=0, f_favail=0)
+
+    (tmp_path / "probe").write_bytes(b"")
+    with (tmp_path / "probe").open("r+b") as probe:
+        libc = ctypes.CDLL(None)
+        if libc.fallocate(probe.fileno(), 1, ctypes.c_long(0), ctypes.c_long(1 << 20)):
+            pytest.skip("this file system reserves nothing")
+        if not os.fstat(probe.fileno()).st_blocks:
+            pytest.skip("this file system does not say what it reserved")
+    (tmp_path / "probe").unlink()
+    monkeypatch.setattr(os, "statvfs", statvfs)
+    ran = python(tmp_path, RESERVES.replace("SECONDS", str(seconds)), mb=16)
+    assert ran.stopped == "output"
+    assert ran.reason == "wrote 64 MB, over the 16 MB allowed"
 
 
 def test_file_systems_that_do_not_count_files(

@@ -28,7 +28,7 @@ from ...trials.score import (
 )
 from ..environment import describe, find_command
 from .folder_cache import ExportedTree, FolderCache
-from .process import CannotStart, ProcessResult, locked_tempdir
+from .process import CannotStart, ProcessResult, locked_tempdir, remove
 from .process_outcome import evaluator_failure, from_process
 from .sandbox import places
 from .trial_process import TrialProcess
@@ -92,6 +92,8 @@ class Runner:
                 return Outcome(Status.CRASH, cannot.what)
             self._cache.give_back("candidate", result.left)
             outcome = from_process(result)
+            if outcome.status is Status.OUTPUT:
+                remove(work.folder)  # to record that takes room, and it may have left none
             if outcome.status is not Status.OK:
                 return outcome
             try:

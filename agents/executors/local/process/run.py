@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ...base import DiskFull
 from .child import Child
 from .folder_snapshot import FolderSnapshot
 from .interrupts import listening, uninterrupted
@@ -87,8 +88,8 @@ def run(
     ours that it is given.
 
     Raises CannotStart for a command that is missing or no program, CannotEnd for processes that
-    survive being killed, MachineFailure where the disk under `folder` is full. Any other exception,
-    Ctrl-C too, leaves after everything has ended.
+    survive being killed, DiskFull where the disk under `folder` is full, and not of what they may
+    not write. Any other exception, Ctrl-C too, leaves after everything has ended.
     """
     command = bounded(argv, folder=folder, env=env, largest_file=limits.output)
     with adopting() as adopts, ExitStack() as undo:
@@ -102,16 +103,22 @@ def run(
             undo.callback(_end, child, tree)
         disk = DiskSpace(folder)
         meters = (memory, growth, DeletedFiles(tree, limits.output), disk)
-        with listening():
-            stop = _watch(child, limits, started + limits.seconds, meters)
-        tree.polite = stop is None or stop.limit == "timeout"
-        leftovers = 0 if stop else tree.linger(COURTESY)
+        stop, full = None, None
+        try:
+            with listening():
+                stop = _watch(child, limits, started + limits.seconds, meters)
+        except DiskFull as error:
+            full = error
+        tree.polite = full is None and (stop is None or stop.limit == "timeout")
+        leftovers = 0 if stop or full else tree.linger(COURTESY)
         # Not before: a child that works on while it may would not be counted.
         seconds = time.monotonic() - started
     stops = (stop, growth.final(), _too_much(child, limits), memory.note(child.peak))
     stop = next(filter(None, stops), None)
-    if stop is None:
-        disk.sample()
+    if stop is None and (full := full or disk.full()):
+        stop = growth.reserved()
+        if stop is None:
+            raise full
     return ProcessResult(
         code=None if stop else child.code,
         stopped=stop.limit if stop else "",

@@ -6,7 +6,7 @@ Many do not even notice. A Python script that leaves a file to be closed at its 
 import os
 from pathlib import Path
 
-from ....base import MachineFailure
+from ....base import DiskFull
 from .limits import Meter, Stop
 
 _LEAST = 1 << 16
@@ -16,7 +16,7 @@ _LEAST = 1 << 16
 class DiskSpace(Meter):
     """Looks whether the disk of `folder` has room.
 
-    A full disk is nobody's limit: it stops no trial, it ends all work.
+    A full disk is nobody's limit, unless a trial took more of it than it may: it ends all work.
     """
 
     first, longest = 0.05, 0.5
@@ -26,12 +26,19 @@ class DiskSpace(Meter):
         self._folder = folder
 
     def sample(self) -> Stop | None:
-        """None where there is room; raises MachineFailure where there is not."""
+        """None where there is room; raises DiskFull where there is not."""
+        if full := self.full():
+            raise full
+        return None
+
+    def full(self) -> DiskFull | None:
+        """The error, where there is no room."""
         facts = os.statvfs(self._folder)
         # Some file systems do not count files, and say there are none at all.
         if facts.f_bavail * facts.f_frsize < _LEAST or (facts.f_files and not facts.f_favail):
-            raise MachineFailure(
+            return DiskFull(
                 "no space left on the disk where trials run",
-                "free space on the disk and type it again: nothing recorded is lost",
+                "free space on the disk, budget.output_mb for each trial at least, and type it again: "
+                "nothing recorded is lost",
             )
         return None

@@ -6,7 +6,8 @@ by the largest file size that `launch` sets.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 from pathlib import Path
 
 from ..folder_snapshot import FolderSnapshot, scan
@@ -36,7 +37,9 @@ class Walk:
         return True
 
 
-def _sizes(folder: Path) -> Iterator[int]:
+def _sizes(
+    folder: Path, size: Callable[[os.stat_result], int] = attrgetter("st_size")
+) -> Iterator[int]:
     """The size of each file and 0 for a folder; no link is followed.
 
     A file counts once, also under two names, or when it is renamed while this walks.
@@ -60,7 +63,7 @@ def _sizes(folder: Path) -> Iterator[int]:
                 continue
             if facts.st_ino not in counted:
                 counted.add(facts.st_ino)
-                yield facts.st_size
+                yield size(facts)
 
 
 class FolderGrowth(Meter):
@@ -108,6 +111,14 @@ class FolderGrowth(Meter):
             return None
         self.written = found.bytes - self._before.bytes
         return self._over(found.bytes, found.files)
+
+    def reserved(self) -> Stop | None:
+        """Whether it took more of the disk than it may, beyond the ends of its files too.
+
+        That costs a look at each file, and is asked for only once the disk is full.
+        """
+        blocks = sum(_sizes(self._folder, lambda facts: facts.st_blocks * 512))
+        return self._over(blocks, 0)
 
     def _over(self, found: int, files: int) -> Stop | None:
         written, made = found - self._before.bytes, files - self._before.files
