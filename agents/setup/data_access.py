@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from ...gitlab.errors import AiresearchError
-from ...gitlab.lab.checkout import files_of, objects_of
+from ...gitlab.lab.checkout import files_of
 from ...gitlab.lab.lab import Lab
+from ...gitlab.lab.object_stores import objects_of
 from ...policies.task.task import FILE, Task
 
 _OF_A_TRIAL = tuple(map(Path, ("/proc", "/dev", "/sys", "/candidate", "/evaluator")))

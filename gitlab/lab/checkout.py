@@ -15,6 +15,7 @@ from ..errors import RefMoved
 from ..isolated import own_git
 from ..store.file_lock import lock_if_possible
 from ..store.refs import common_folder, remove_ref, swap_ref, tip
+from ..store.settings import setting_names
 
 BEHIND = "refs/worktree/airesearch-behind"
 """The commit that a checkout was left at, which its branch has moved on from since."""
@@ -75,16 +76,6 @@ def files_of(repo: pygit2.Repository) -> list[Path]:
     top = pygit2.Repository(main).workdir
     own = [Path(found) for found in (top, repo.workdir) if found]
     return list(dict.fromkeys(folder for folder in (*own, *linked) if folder.is_dir()))
-
-
-def objects_of(repo: pygit2.Repository) -> list[Path]:
-    """The folders that hold its objects: its git folder, what that borrows from, local remotes."""
-    common, top = common_folder(repo), repo.workdir or repo.path
-    borrowed = common / "objects" / "info" / "alternates"
-    lines = os.fsdecode(borrowed.read_bytes()).splitlines() if borrowed.exists() else []
-    urls = [remote.url.removeprefix("file://") for remote in repo.remotes if remote.url]
-    places = [*(common / "objects" / line for line in lines), *(Path(top, url) for url in urls)]
-    return [common, *(place for place in places if place.exists())]
 
 
 def is_changed(repo: pygit2.Repository, path: str) -> bool:
@@ -192,7 +183,7 @@ class Checkout:
     def _git(self, *words: str) -> subprocess.CompletedProcess[bytes]:
         # Of the user's own configuration only what says how content stands in files.
         config = self._repo.config
-        names = [name for name in _names(config) if _OF_FILES.fullmatch(name)]
+        names = [name for name in setting_names(config) if _OF_FILES.fullmatch(name)]
         settings = {name: value for name in names if (value := config[name]) is not None}
         for pause in (*_PAUSES, None):
             done = own_git("-C", self._repo.workdir, *words, settings=settings)
@@ -200,14 +191,3 @@ class Checkout:
                 break
             time.sleep(pause)
         return done
-
-
-def _names(config: "pygit2.Config") -> Iterator[str]:
-    """The names of all settings, but for those that are not UTF-8: pygit2 gives none of these."""
-    entries = iter(config)
-    while True:
-        with suppress(UnicodeDecodeError):
-            try:
-                yield next(entries).name
-            except StopIteration:
-                return

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ....gitlab.errors import CannotLayOut
 from ....gitlab.events import emit
-from ....gitlab.lab.checkout import files_of, objects_of
+from ....gitlab.lab.checkout import files_of
 from ....gitlab.lab.lab import Lab
+from ....gitlab.lab.object_stores import objects_of
 from ....gitlab.record.facts import Status
 from ....policies.access.guard import Policy
 from ....policies.task.task import MIB, Task

@@ -23,7 +23,8 @@ from ....gitlab.desk.collect import Bounds, Collected, collect_changes
 from ....gitlab.desk.desk import Desk
 from ....gitlab.desk.export import RESERVED, ExportedFile, ExportedTree, export_desk
 from ....gitlab.isolated import programs_elsewhere
-from ....gitlab.lab.checkout import files_of, objects_of
+from ....gitlab.lab.checkout import files_of
+from ....gitlab.lab.object_stores import objects_of
 from ....gitlab.record.facts import Operator
 from ....gitlab.record.text import one_line, quote_path
 from ....gitlab.store.trees import Repository

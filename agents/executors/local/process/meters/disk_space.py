@@ -38,7 +38,7 @@ class DiskSpace(Meter):
         if facts.f_bavail * facts.f_frsize < _LEAST or (facts.f_files and not facts.f_favail):
             return DiskFull(
                 "no space left on the disk where trials run",
-                "free space on the disk, budget.output_mb for each trial at least, and type it again: "
-                "nothing recorded is lost",
+                "free space on the disk, budget.output_mb for each trial at least, and type it "
+                "again: nothing recorded is lost",
             )
         return None
