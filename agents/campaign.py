@@ -7,8 +7,11 @@ from ..gitlab.errors import AiresearchError
 from ..gitlab.lab.checkout import is_changed
 from ..gitlab.lab.lab import Lab
 from ..gitlab.names import node_branch
+from ..gitlab.record.paths import TASK_FILE
+from ..gitlab.store.objects import LibgitObjects
 from ..gitlab.store.refs import pack_refs
-from ..gitlab.tree.lab_tree import LabTree, load_tree
+from ..gitlab.store.trees import Oid, pick
+from ..gitlab.tree.lab_tree import LabTree
 from ..policies.task.task import FILE
 from .executors.local.process import reap_orphans
 from .executors.registry import make_executor
@@ -18,6 +21,8 @@ from .setup.preflight import ready_team
 from .setup.task_file import read_task
 from .setup.team_policies import read_permits
 from .snapshot import Snapshot
+from .trunk.measured import Measured
+from .trunk.tree import load_tree
 
 _LOOSE = 100
 """So many new node branches at least are packed by git at once.
@@ -52,8 +57,8 @@ class Campaign:
             self.now.notice(f"{FILE} has changes that do not count until they are committed")
 
     def look(self) -> Snapshot:
-        """A snapshot of what all workers did by now, under the rules of trunk's present base."""
-        base = self._tree.base
+        """A snapshot of what all workers did by now, under the rules that trunk has now."""
+        before = self._tree.base, self._tree.rules
         self.lab.fetch()
         self._tree.refresh()
         many = max(_LOOSE, isqrt(self._tree.next_id // 2))
@@ -61,7 +66,7 @@ class Campaign:
             pack_refs(self.lab.repo)
             self._tree.refresh()
             self._loose_refs = self._tree.loose_refs
-        if self._tree.base != base or self._tree.absent:
+        if (self._tree.base, self._tree.rules) != before or self._tree.absent:
             self.now = self._snapshot()
         return self.now
 
@@ -84,18 +89,30 @@ class Campaign:
     def _snapshot(self) -> Snapshot:
         lab, tree = self.lab, self._tree
         _require_whole(lab, tree)
-        files = lab.tree_of(tree.base)
+        files = lab.tree_of(tree.rules)
         task = read_task(lab, files)
+        measured = Measured(LibgitObjects(lab.repo), tree.base)
         return Snapshot(
             lab,
             tree,
             task,
             team=ready_team(lab, files, task, self._variables),
             permits=read_permits(lab, files, task),
-            protocol=lab.protocol(files, task.protected_paths),
+            measured=measured,
+            protocol=_protocol(lab, measured),
             executor=make_executor(lab, task, self._variables, self.places),
             variables=self._variables,
         )
+
+
+def _protocol(lab: Lab, measured: Measured) -> Oid:
+    base = lab.tree_of(measured.base)
+    task = read_task(lab, base, checked=False)
+    found = pick(lab.repo, base, measured.protocol_paths(task))
+    if measured.task is None:
+        return found
+    lab.blob(measured.text)
+    return lab.edited(found, {TASK_FILE: measured.task_entry})
 
 
 def _require_whole(lab: Lab, tree: LabTree) -> None:

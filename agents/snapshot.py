@@ -16,11 +16,15 @@ from ..policies.promotion.replication import seed_of
 from ..policies.task.task import Task
 from .executors.base import Executor
 from .proposers.registry import Agent
+from .trunk.measured import Measured
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Task, team, policies and protocol never change in it: they are of the commit `tree.base`."""
+    """Task, team and policies never change in it: they are of the commit `tree.rules`.
+
+    Nor does the protocol, which is of `tree.base`.
+    """
 
     lab: Lab
     tree: LabTree
@@ -28,11 +32,27 @@ class Snapshot:
     team: tuple[Agent, ...]
     permits: Mapping[str, ProposerPolicy]
     """What each agent of the team may do, by its name."""
+    measured: Measured
     protocol: Oid
-    """The tree of the protected paths."""
+    """The tree of what scores a candidate, and of the task: what results must share to compare."""
     executor: Executor
     variables: Mapping[str, str]
     """The user's environment."""
+
+    @property
+    def rules(self) -> str | None:
+        """What a record names as the rules in force; None where those are always the base's."""
+        return self.tree.rules if self.task.is_split else None
+
+    def candidate(self, tree: Oid, rules: str | None) -> Oid:
+        """What is measured of a tree that was made under `rules`."""
+        return self.lab.edited(tree, self.measured.candidate(rules or self.tree.base))
+
+    def carried(self, node: Node) -> Oid:
+        """The files of a node, and what people changed since that is no part of its program."""
+        tree = self.lab.tree_of(node.tip)
+        before = node.rules or self.tree.base
+        return self.lab.edited(tree, self.measured.carried(str(tree), before, self.tree.rules))
 
     def agent_for(self, node: int) -> Agent:
         """The agents take turns by node."""

@@ -96,7 +96,7 @@ def grow(campaign: Campaign, parent: Node, number: int) -> Node:
         operator=Operator.IMPROVE,
         diff=change.diff,
         diff_path=change.listed,
-        candidate=str(lab.candidate(after)),
+        candidate=str(lab.without_bus(after)),
         protocol=str(campaign.now.protocol),
     )
     check = campaign.now.permits["tuner"].check

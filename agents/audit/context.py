@@ -7,14 +7,15 @@ from functools import cached_property
 from itertools import accumulate, takewhile
 
 from ...gitlab.errors import AiresearchError
-from ...gitlab.reader.trees import edits
+from ...gitlab.reader.trees import edits_of, protocol
 from ...gitlab.reader.values import Commit, Edit, Entry, Objects, Unsound
 from ...gitlab.record.facts import Status
 from ...gitlab.record.parents import compared_parent
-from ...gitlab.record.paths import BUS, FAILED, REFUSED, TRANSCRIPT
+from ...gitlab.record.paths import BUS, FAILED, REFUSED, TASK_FILE, TRANSCRIPT
 from ...gitlab.record.records import Judge, Measure
 from ...policies.promotion.error_budget import part
 from ...policies.promotion.replication import SCREEN
+from ..trunk.measured import Changes, Measured
 from .figures import Spread, spread, values
 from .node_history import NodeHistory, Nodes, Promotion, Trunk
 from .rules import Rules, read_rules
@@ -33,16 +34,87 @@ class AuditContext:
         self.objects = objects
         self.trunk = trunk
         self.nodes = nodes
+        self.standing: str | None = None
+        """Where this is a push: the commit of people that was in force before it."""
         self._rules: dict[str, Rules | str] = {}
+        self._measured: dict[str, Measured] = {}
+        self._protocols: dict[str, str] = {}
         self._proposed: dict[int, tuple[Edit, ...]] = {}
         self._roots: dict[int, NodeHistory | None] = {}
         self._seen: dict[int, int] = {}
 
-    def rules(self, history: NodeHistory) -> Rules | None:
-        """The rules a node is held to; None where they cannot be known."""
+    def rules(self, history: NodeHistory, named: str | None = None) -> Rules | None:
+        """The rules that one of its records names, or those of its base.
+
+        None where they cannot be known.
+        """
         base = self.base(history.node)
-        found = "" if base is None else self.rules_at(base)
+        found = "" if base is None else self.rules_at(named or base)
         return found if isinstance(found, Rules) else None
+
+    def measured(self, history: NodeHistory) -> Measured | None:
+        """What is measured of a node's tree; None where its base is not known."""
+        base = self.base(history.node)
+        if base is None:
+            return None
+        if base not in self._measured:
+            self._measured[base] = Measured(self.objects, base)
+        return self._measured[base]
+
+    def protocol(self, history: NodeHistory) -> str:
+        """The protocol of a node's base; empty where that is not known."""
+        measured, rules = self.measured(history), self.rules(history)
+        if measured is None or rules is None:
+            return ""
+        if measured.base not in self._protocols:
+            beside = {} if measured.task is None else {TASK_FILE: measured.task_entry}
+            tree = self.objects.commit(measured.base).tree
+            paths = measured.protocol_paths(rules.task)
+            self._protocols[measured.base] = protocol(self.objects, tree, paths, beside)
+        return self._protocols[measured.base]
+
+    def place_of(self, history: NodeHistory, named: str | None) -> int | None:
+        """Which of its base's commits of people a record names; None where it is none of them."""
+        base = self.base(history.node)
+        row = [] if base is None else self.trunk.rules[base]
+        if named is None:
+            return 0
+        return row.index(named) if named in row else None
+
+    def rules_by(self, history: NodeHistory, time: int) -> int:
+        """Which commit of people was in force at a time, at least.
+
+        What stood at a push, where this is one; else what others named by then. The date of the
+        commit itself says when it was written, and not when it came.
+        """
+        base = self.base(history.node)
+        if base is None:
+            return 0
+        if self.standing is not None:
+            row, line = self.trunk.rules[base], list(self.trunk.line)  # the newest first
+            is_later = line.index(self.standing) < line.index(base)
+            return row.index(self.standing) if self.standing in row else is_later * (len(row) - 1)
+        times, places = self._named_by[base]
+        return places[bisect_right(times, time - CLOCKS_APART_SECONDS)]
+
+    @cached_property
+    def _named_by(self) -> dict[str, tuple[list[int], list[int]]]:
+        """For each base, when its commits of people were named, and the newest by each time."""
+        named: dict[str, list[tuple[int, int]]] = {base: [] for base in self.trunk.rules}
+        for history in self.nodes.all():
+            base = self.base(history.node)
+            for commit, record in history.steps if base is not None else ():
+                place = self.place_of(history, getattr(record, "rules", None))
+                if base is not None and place:
+                    named[base].append((commit.time, place))
+        for one in self.trunk.all:
+            named[one.base].append((one.commit.time, self.trunk.rules[one.base].index(one.rules)))
+        found = {}
+        for base, row in named.items():
+            row.sort()
+            newest = accumulate((place for _, place in row), max, initial=0)
+            found[base] = [time for time, _ in row], list(newest)
+        return found
 
     def rules_fault(self, base: str) -> str:
         """Why nobody can be held to the rules at a commit of trunk; empty where they can."""
@@ -60,11 +132,25 @@ class AuditContext:
                 self._rules[base] = str(unsound)
         return self._rules[base]
 
+    def carried(self, history: NodeHistory, node: int | None = None) -> Changes:
+        """What of its first parent's tree, or that of `node`, is as its rules have it."""
+        measured, parents = self.measured(history), history.propose.parent_node
+        node = node if node is not None else next(iter(parents), None)
+        parent = None if node is None else self.nodes.get(node)
+        if measured is None or (node is not None and parent is None):
+            return {}
+        before = measured.base if parent is None else parent.propose.rules or measured.base
+        commits = history.steps[0].commit.parents
+        commit = commits[parents.index(node)] if node is not None else history.onto
+        rules = history.propose.rules or measured.base
+        return measured.carried(self.objects.commit(commit).tree, before, rules)
+
     def proposed(self, history: NodeHistory) -> tuple[Edit, ...]:
         """What a proposal changed, less the transcript that it names. Raises Unsound."""
         if history.node not in self._proposed:
             before = self.objects.commit(history.onto).tree
-            found = edits(self.objects, before, history.steps[0].commit.tree)
+            tree = history.steps[0].commit.tree
+            found = edits_of(self.objects, before, self.carried(history), tree)
             if history.propose.transcript is not None:
                 found = tuple(edit for edit in found if edit.path != TRANSCRIPT)
             self._proposed[history.node] = found

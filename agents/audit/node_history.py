@@ -9,6 +9,7 @@ from ...gitlab.errors import RecordError
 from ...gitlab.reader.values import Commit, Objects, Unsound
 from ...gitlab.record.parents import compared_parent
 from ...gitlab.record.records import Action, Judge, Measure, Promote, Propose, Record, parse
+from ..trunk.cost import starts_base
 
 ORDER = re.compile(r"p(m[mj]*)?")
 LETTERS = {Action.PROPOSE: "p", Action.MEASURE: "m", Action.JUDGE: "j", Action.PROMOTE: "x"}
@@ -68,17 +69,21 @@ class Promotion(NamedTuple):
     record: Promote
     base: str
     place: int
+    rules: str
+    """The newest commit of people below it."""
 
 
 @dataclass
 class Trunk:
     """The first-parent line of trunk: its commits, oldest last, and its promotions by base.
 
-    `promotions` has a key for every commit that is none.
+    `promotions` has a key for every base, a commit of people that changed what is measured, and
+    `rules` every base's commits of people, itself the first.
     """
 
     line: dict[str, Commit] = field(default_factory=dict)
     promotions: dict[str, list[Promotion]] = field(default_factory=dict)
+    rules: dict[str, list[str]] = field(default_factory=dict)
     faults: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -105,15 +110,25 @@ def read_trunk(objects: Objects, tip: str, is_strict: bool) -> Trunk:
         record, fault = read_record(commit)
         if isinstance(record, Promote):
             row = trunk.promotions.setdefault(base, [])
-            row.append(Promotion(commit, record, base, len(row)))
+            rules = trunk.rules.setdefault(base, [base])[-1]
+            row.append(Promotion(commit, record, base, len(row), rules))
             is_strict = True
             continue
-        base = commit.id
-        trunk.promotions[base] = []
+        if not base or _starts_base(objects, commit.id):
+            base = commit.id
+            trunk.promotions[base], trunk.rules[base] = [], []
+        trunk.rules[base].append(commit.id)
         fault = fault or (f"trunk holds a {record.action} commit" if record else "")
         if is_strict and (fault := fault or agent_fault(commit)):
             trunk.faults.append((commit.id, fault))
     return trunk
+
+
+def _starts_base(objects: Objects, commit: str) -> bool:
+    try:
+        return starts_base(objects, commit)
+    except Unsound:
+        return True
 
 
 def agent_fault(commit: Commit) -> str:

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ...gitlab.reader.trees import edited
 from ...gitlab.record.facts import Improvement, Metric, Verdict
 from ...gitlab.record.parents import compared_parent
 from ...gitlab.record.records import Judge, Measure
 from ...policies.promotion.noise import estimate
 from ...policies.promotion.replication import ESTIMATE
+from ..trunk.measured import Changes
 from .context import AuditContext
 from .figures import fresh_trials, is_well, means
 from .node_history import Claims, NodeHistory, Promotion, author_claims
@@ -23,11 +25,28 @@ def promotion_claims(context: AuditContext, promotion: Promotion) -> Claims:
         yield commit.id, f"a promotion has two parents, and it has {len(commit.parents)}"
         return
     tree = context.objects.commit(compared_parent(promotion.record, commit.parents)).tree
-    if commit.tree != tree:
-        yield commit.id, f"its tree {commit.tree} is not the winner's, {tree}"
+    due_tree = edited(context.objects, tree, _carried(context, promotion, tree))
+    if commit.tree != due_tree:
+        yield commit.id, f"its tree {commit.tree} is not the winner's, {due_tree}"
+    rules = context.rules_at(promotion.rules)
+    due = promotion.rules if isinstance(rules, Rules) and rules.task.is_split else None
+    if promotion.record.rules != due:
+        yield commit.id, f"its Rules are {promotion.record.rules}, and those in force were {due}"
     for what in (*context.objects.unsound(commit.tree, tree), *_faults(context, promotion)):
         yield commit.id, what
     yield from promotion_time_claims(context, promotion)
+
+
+def _carried(context: AuditContext, promotion: Promotion, tree: str) -> Changes:
+    """What people changed since the winner was proposed that is no part of its program."""
+    winner = context.nodes.get(promotion.record.node)
+    measured = None if winner is None else context.measured(winner)
+    if winner is None or measured is None or measured.base != promotion.base:
+        return {}
+    before = winner.propose.rules or measured.base
+    if context.place_of(winner, before) is None:
+        return {}
+    return measured.carried(tree, before, promotion.rules)
 
 
 def _faults(context: AuditContext, promotion: Promotion) -> Iterator[str]:

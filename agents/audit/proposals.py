@@ -5,15 +5,25 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ...gitlab.reader.form import MODES
-from ...gitlab.reader.trees import candidate, content, edits, find, lines_fault
+from ...gitlab.reader.trees import content, edited, find, lines_fault
 from ...gitlab.reader.values import PLAIN_FILE, Edit, Entry, Objects
 from ...gitlab.record.facts import Diff, Operator
-from ...gitlab.record.paths import BUS, CUT, FAILED, LARGEST_TRACE, REFUSED, TRANSCRIPT
+from ...gitlab.record.paths import (
+    BUS,
+    CUT,
+    FAILED,
+    LARGEST_TRACE,
+    REFUSED,
+    TEAM_FILE,
+    TRANSCRIPT,
+)
 from ...gitlab.record.text import quote_path
 from ...gitlab.store.change import Change, PathChange
 from ...policies.access.guard import GIT_ALONE
 from ...policies.paths import is_under
 from ..trials.program_id import may_be_program
+from ..trunk.measured import Changes
+from ..trunk.outside import is_inert
 from .context import AuditContext
 from .node_history import Claims, NodeHistory, read_record
 from .rules import Rules
@@ -25,7 +35,7 @@ _SNIFFED = 8000
 
 def proposal_claims(context: AuditContext, history: NodeHistory) -> Claims:
     """Where it grew, what it changed, and what it says of that."""
-    for faults in (_parent_faults, _size_faults, _tree_faults, _trace_faults):
+    for faults in (_parent_faults, _rules_faults, _size_faults, _tree_faults, _trace_faults):
         for what in faults(context, history):
             yield history.steps[0].commit.id, what
 
@@ -53,6 +63,28 @@ def _parent_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]
             yield f"its parent {commit} is not on the branch of its Parent-Node {parent}"
 
 
+def _rules_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
+    """The rules that it names are the trunk's, and no older than those its parents were made by."""
+    said, place = history.propose, context.place_of(history, history.propose.rules)
+    if place is None:
+        yield f"its Rules are {said.rules}, which is no commit of people since its base"
+        return
+    rules = context.rules(history, said.rules)
+    if rules is not None and rules.task.is_split != (said.rules is not None):
+        told = "names no Rules" if said.rules is None else "names Rules"
+        there = "a" if rules.task.is_split else "no"
+        yield f"it {told}, and there is {there} {TEAM_FILE} at the commit in force"
+    for parent in filter(None, map(context.nodes.get, said.parent_node)):
+        if (context.place_of(history, parent.propose.rules) or 0) > place:
+            yield f"its Rules are older than those of its Parent-Node {parent.node}"
+    measured = context.measured(history)
+    if measured is None or rules is None or not rules.task.is_split:
+        return
+    for edit in context.proposed(history):
+        if is_inert(rules.task, edit.path):
+            yield f"{quote_path(edit.path)} is inert, and not an agent's to change"
+
+
 def _records(context: AuditContext, commit: str, node: int) -> bool:
     """Whether a commit is one of a node's, whose branch a clone may lack."""
     record, _ = read_record(context.objects.commit(commit))
@@ -66,10 +98,10 @@ def _merge_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
         yield "no agent proposed it, and it is no merge of two nodes"
         return
     trees = [context.objects.commit(parent).tree for parent in commit.parents]
-    for edit in () if context.trace(history) else edits(context.objects, trees[0], commit.tree):
-        if not is_under(edit.path, (BUS,)) and edit.new != find(
-            context.objects, trees[1], edit.path
-        ):
+    other = context.carried(history, history.propose.parent_node[1])
+    for edit in () if context.trace(history) else context.proposed(history):
+        theirs = find(context.objects, trees[1], edit.path)
+        if not is_under(edit.path, (BUS,)) and edit.new != other.get(edit.path, theirs):
             yield f"no agent proposed it, and {quote_path(edit.path)} is as neither parent has it"
 
 
@@ -92,23 +124,35 @@ def _size_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
 
 def _tree_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
     said, tree = history.propose, history.steps[0].commit.tree
-    real = candidate(context.objects, tree)
+    measured = context.measured(history)
+    less: Changes = {BUS: None}
+    if measured is not None and context.place_of(history, said.rules) is not None:
+        less = measured.candidate(said.rules or measured.base)
+    real = edited(context.objects, tree, less)
     if said.candidate != real:
         yield f"its Candidate is {said.candidate}, and its tree without {BUS}/ is {real}"
     if said.transcript is not None:
         kept = find(context.objects, tree, TRANSCRIPT)
         if kept != Entry(PLAIN_FILE, said.transcript):
             yield f"its Transcript is {said.transcript}, and {TRANSCRIPT} is not"
-    base, rules = context.base(history.node), context.rules(history)
-    if base is None or rules is None:
+    protocol = context.protocol(history)
+    if measured is None or not protocol:
         return
-    if said.protocol != rules.protocol:
-        yield f"its Protocol is {said.protocol}, and the protocol in force is {rules.protocol}"
-    ground = context.objects.commit(base).tree
-    if said.program and not may_be_program(said.program, context.objects, ground, tree):
+    if said.protocol != protocol:
+        yield f"its Protocol is {said.protocol}, and the protocol in force is {protocol}"
+    ground, counts = context.objects.commit(measured.base).tree, measured.is_counted
+    if said.program and not may_be_program(said.program, context.objects, ground, tree, counts):
         yield f"its Program is {said.program}, and its files give another"
-    for reason in _reasons_against(context, history, rules):
-        yield f"{said.agent} was not allowed this change: {reason}"
+    place = context.place_of(history, said.rules)
+    if place is None:
+        return
+    # Who names older rules than were in force is held to those that were as well.
+    row = context.trunk.rules[measured.base]
+    due = max(place, context.rules_by(history, history.steps[0].commit.time))
+    for named in dict.fromkeys((said.rules, row[due] if due > place else said.rules)):
+        rules = context.rules(history, named)
+        for reason in () if rules is None else _reasons_against(context, history, rules):
+            yield f"{said.agent} was not allowed this change: {reason}"
 
 
 def _trace_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from ...gitlab.errors import AiresearchError
-from ...gitlab.reader.trees import edits, find, protocol, read
+from ...gitlab.reader.trees import edits, find, read
 from ...gitlab.reader.values import EMPTY, FOLDER, Objects
+from ...gitlab.record.paths import TEAM_FILE
 from ...policies.access import agent_policy
 from ...policies.access.agent_policy import AgentPolicy, parse_policy, policy_file
 from ...policies.access.guard import GIT_ALONE, Policy, merge_policy, proposer_policy
@@ -22,8 +23,6 @@ class Rules:
     task: Task
     policies: Mapping[str, Policy]
     """What each agent of the team may do, and git alone."""
-    protocol: str
-    """The id of the tree of all that is protected."""
 
     @cached_property
     def standard(self) -> Standard:
@@ -36,7 +35,10 @@ def read_rules(objects: Objects, tree: str) -> Rules:
     text = read(objects, tree, FILE)
     if text is None:
         raise AiresearchError(f"it holds no {FILE}")
-    task = _load_task(text)
+    team = read(objects, tree, TEAM_FILE)
+    if team is None and find(objects, tree, TEAM_FILE) is not None:
+        raise AiresearchError(f"{TEAM_FILE} is no regular file")
+    task = _load_task(text, team)
     policies: dict[str, Policy] = {GIT_ALONE: merge_policy(task)}
     for name, member in task.team.items():
         file = policy_file(name)
@@ -50,13 +52,13 @@ def read_rules(objects: Objects, tree: str) -> Rules:
             file = f"{agent_policy.FOLDER}/{edit.path}"
             if file.endswith((".yaml", ".yml")) and file not in map(policy_file, task.team):
                 raise AiresearchError(f"{file} is the policy of no agent of the team")
-    return Rules(task, policies, protocol(objects, tree, task.protected_paths))
+    return Rules(task, policies)
 
 
 @lru_cache(maxsize=64)
-def _load_task(text: bytes) -> Task:
+def _load_task(text: bytes, team: bytes | None) -> Task:
     # Most bases of a lab have the same task, and YAML is slow.
-    return load_task(text)
+    return load_task(text, team)
 
 
 @lru_cache(maxsize=64)

@@ -21,6 +21,7 @@ from ..trials.program_id import unlike
 from ..trials.score import BadScore, no_repeats, require, rounded
 from .context import NO_ANSWERS, AuditContext
 from .node_history import Claims, NodeHistory
+from .rules import Rules
 
 _TWIN = re.compile(
     r"same (?P<what>candidate|program) as node (?P<node>\d+)"
@@ -49,6 +50,7 @@ def trial_claims(context: AuditContext, history: NodeHistory) -> Claims:
         replicate = said.trial.replicate
         if rules is not None:
             faults += _task_faults(history, said, rules.task)
+            faults += _gate_faults(context, history, said)
             if not may_follow(done, replicate, rules.task.is_timing):
                 faults.append(f"replicate {replicate} is not the next one after {done}")
         done.append(replicate)
@@ -148,7 +150,9 @@ def _twin_faults(context: AuditContext, history: NodeHistory, said: Measure) -> 
         yield _NO_TWIN
     elif not is_candidate:
         rules = context.rules(history)
-        why = unlike(context.objects, *(n.steps[0].commit.tree for n in (twin, history)))
+        one, other = (n.steps[0].commit.tree for n in (twin, history))
+        measured = context.measured(history)
+        why = "" if measured is None else unlike(context.objects, one, other, measured.is_counted)
         if rules is not None and _LINE_COUNTS & set(rules.task.metrics):
             why = "the task counts lines, comments too"
         if why:
@@ -171,13 +175,6 @@ def _task_faults(history: NodeHistory, said: Measure, task: Task) -> Iterator[st
     values = {metric.name.removeprefix(prefix): metric.value for metric in said.metric}
     if not all(metric.name.startswith(prefix) for metric in said.metric):
         yield "it missed a gate, and has metrics that could rank"
-    try:
-        require(task, values)
-        wrong = ""
-    except BadScore as bad:
-        wrong = bad.reason
-    if bool(wrong) == (said.status is Status.OK):
-        yield f"its Status is {said.status}, and {wrong or 'it misses no gate'}"
     digits = task.objective.digits if task.evaluate is not None else None
     for name in values.keys() - set(BUILT_IN):
         if values[name] != rounded(values[name], digits):
@@ -194,3 +191,31 @@ def _task_faults(history: NodeHistory, said: Measure, task: Task) -> Iterator[st
     for name, value in expected.items():
         if name in measured and not math.isclose(values[name], value, rel_tol=0, abs_tol=_ROUNDED):
             yield f"its {name} is {values[name]!r}, and its trailers make it {value!r}"
+
+
+def _gate_faults(context: AuditContext, history: NodeHistory, said: Measure) -> Iterator[str]:
+    """It misses a gate or none, by the bounds that stood at its proposal or came later."""
+    base, place = context.base(history.node), context.place_of(history, history.propose.rules)
+    if said.status not in (Status.OK, Status.GATE) or base is None or place is None:
+        return
+    told = ""
+    for commit in context.trunk.rules[base][place:]:
+        rules = context.rules_at(commit)
+        if not isinstance(rules, Rules):
+            continue
+        wrong = gate_fault(rules.task, said)
+        if bool(wrong) == (said.status is Status.GATE):
+            return
+        told = told or f"its Status is {said.status}, and {wrong or 'it misses no gate'}"
+    if told:
+        yield told
+
+
+def gate_fault(task: Task, said: Measure) -> str:
+    """Which gate of a task a trial missed, by what it measured; empty where none."""
+    values = {m.name.removeprefix("partial."): m.value for m in said.metric}
+    try:
+        require(task, values)
+    except BadScore as bad:
+        return bad.reason
+    return ""

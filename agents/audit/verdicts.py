@@ -40,7 +40,10 @@ def _verdict_faults(
     if wrong := _incumbent_fault(context, history, commit, said):
         yield wrong
         return
-    rules = context.rules(history)
+    if wrong := _rules_fault(context, history, said):
+        yield wrong
+        return
+    rules = context.rules(history, said.rules)
     rival = None if said.incumbent is None else context.nodes.get(said.incumbent)
     if rules is not None and (rival is not None or said.incumbent is None):
         yield from _budget_faults(context, history, commit, said, trials, rules)
@@ -79,6 +82,16 @@ def _incumbent_fault(
         return f"its Incumbent {said.incumbent} had been replaced before node {history.node} began"
     if promotion.commit.time > commit.time + CLOCKS_APART_SECONDS:
         return f"its Incumbent {said.incumbent} was promoted only later"
+    return ""
+
+
+def _rules_fault(context: AuditContext, history: NodeHistory, said: Judge) -> str:
+    """The rules it was judged by are the trunk's, and no older than those it was proposed under."""
+    place = context.place_of(history, said.rules)
+    if place is None:
+        return f"its Rules are {said.rules}, which is no commit of people since its base"
+    if place < (context.place_of(history, history.propose.rules) or 0):
+        return "its Rules are older than those of its proposal"
     return ""
 
 

@@ -15,16 +15,14 @@ from ..proposers.base import ProposalFailed
 ASSIGNMENT: str | None = None
 
 
-def start(lab: Lab, parents: Sequence[Node]) -> Oid:
+def start(lab: Lab, parents: Sequence[Node], trees: Sequence[Oid]) -> Oid:
     """Both parents' changes since they parted, beside the first one's bus.
 
     Raises ProposalFailed with the paths that both changed, each in its own way.
     """
     first, second = parents
     parted = lab.repo.merge_base(first.tip, second.tip)
-    before, ours, theirs = (
-        lab.candidate(lab.tree_of(tip)) for tip in (parted, first.tip, second.tip)
-    )
+    before, ours, theirs = map(lab.without_bus, (lab.tree_of(parted), *trees))
     merged = lab.repo.merge_trees(before, ours, theirs)
     if merged.conflicts is not None:
         paths = {side.path for sides in merged.conflicts for side in sides if side is not None}
@@ -35,5 +33,5 @@ def start(lab: Lab, parents: Sequence[Node]) -> Oid:
     if paths:
         listed = ", ".join(quote_path(path) for path in sorted(paths))
         raise ProposalFailed(f"nodes {first.id} and {second.id} both changed {listed}")
-    bus = find(lab.repo, lab.tree_of(first.tip), BUS)
+    bus = find(lab.repo, trees[0], BUS)
     return edit(lab.repo, tree, {BUS: bus})

@@ -16,8 +16,11 @@ class OperatorModule(Protocol):
     ASSIGNMENT: str | None
     """What a proposer is then asked for, in a sentence; None where the tree is the proposal."""
 
-    def start(self, lab: Lab, parents: Sequence[Node]) -> Oid:
-        """The tree to start from. Raises ProposalFailed where these parents give none."""
+    def start(self, lab: Lab, parents: Sequence[Node], trees: Sequence[Oid]) -> Oid:
+        """The tree to start from, of the parents' `trees` as they stand under the present rules.
+
+        Raises ProposalFailed where these parents give none.
+        """
         ...
 
 

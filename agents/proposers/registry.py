@@ -9,7 +9,8 @@ from ...gitlab.lab.lab import Lab
 from ...gitlab.store.trees import Oid, read
 from ...policies.task.rules import plain
 from ...policies.task.schema import meant
-from ...policies.task.task import FILE, Member, Task
+from ...policies.task.task import FILE, Task
+from ...policies.task.team import Member
 from ..executors.environment import find_command
 from .base import PaidProposer, Proposer
 from .command.agent import Command

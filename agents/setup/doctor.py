@@ -11,12 +11,12 @@ from ...gitlab.errors import AiresearchError
 from ...gitlab.lab.lab import Lab
 from ...gitlab.store.refs import replaced
 from ...gitlab.store.trees import Oid, find, read
-from ...gitlab.tree.lab_tree import load_tree
 from ...policies.paths import is_under, matches
 from ...policies.task.task import Task
 from ..executors.base import MachineFailure
 from ..executors.environment import answer_of, find_command, gpus
 from ..executors.local.sandbox import bubblewrap, choose, landlock, weaknesses
+from ..trunk.tree import load_tree
 from .evaluator_check import check
 from .preflight import committed_path, ready_team
 from .task_file import read_task
@@ -44,7 +44,7 @@ def examine(lab: Lab | None, variables: Mapping[str, str]) -> list[Finding]:
     machine, of_lab = [_git(variables)], [Finding("lab", "ok", "there is none in this folder")]
     if lab is not None:
         try:
-            tree = lab.tree_of(load_tree(lab).base)
+            tree = lab.tree_of(load_tree(lab).rules)
             task = read_task(lab, tree)
             ready_team(lab, tree, task, variables)
             of_lab = [Finding("task", "ok", task.name)]

@@ -2,7 +2,8 @@
 
 from ...gitlab.errors import AiresearchError
 from ...gitlab.lab.lab import Lab
-from ...gitlab.store.trees import Oid, read
+from ...gitlab.record.paths import TEAM_FILE
+from ...gitlab.store.trees import Oid, find, read
 from ...policies.task.task import FILE, Task, load_task, parse_task
 
 
@@ -12,7 +13,9 @@ def read_task(lab: Lab, tree: Oid, *, checked: bool = True) -> Task:
     Not `checked`, it may be one that no longer runs: types alone must fit. That is faster, and
     enough to look at a lab.
     """
-    text = read(lab.repo, tree, FILE)
+    text, team = (read(lab.repo, tree, file) for file in (FILE, TEAM_FILE))
     if text is None:
         raise AiresearchError(f"{FILE} is not on the trunk", "make it a lab: airesearch init")
-    return parse_task(text) if checked else load_task(text)
+    if team is None and find(lab.repo, tree, TEAM_FILE) is not None:
+        raise AiresearchError(f"{TEAM_FILE} is no regular file", "put the team itself there")
+    return parse_task(text, team) if checked else load_task(text, team)

@@ -73,6 +73,7 @@ def judge(now: Snapshot, node: Node, ruling: Ruling) -> Node:
         noise=None if is_blind else now.noise,
         error_spent=ruling.error_spent,
         reason=ruling.reason,
+        rules=now.rules,
     )
     tree = now.lab.tree_of(node.tip)
     check = no_change_policy(_NAME).check

@@ -52,7 +52,9 @@ def _duplicate(now: Snapshot, node: Node, seed: int) -> Outcome | None:
         elif mine.program != other.propose.program or _LINE_COUNTS & set(now.task.metrics):
             continue
         # The trailers only say where to look: what is pulled in may say anything.
-        elif same_program(lab, lab.tree_of(other.proposed), lab.tree_of(node.proposed)):
+        elif same_program(
+            lab, lab.tree_of(other.proposed), lab.tree_of(node.proposed), now.measured.is_counted
+        ):
             same = f"same program as node {other.id} (formatting and comments aside)"
         else:
             continue

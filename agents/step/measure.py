@@ -51,9 +51,8 @@ def job_of(now: Snapshot, node: Node, trial: Trial, seed: int) -> Job:
     """What is run for a trial of `node`."""
     # Made anew, not looked up: no commit holds these trees, so a clone or `git gc` may lack them.
     lab, diff = now.lab, node.propose.diff
-    candidate = lab.candidate(lab.tree_of(node.proposed))
-    protocol = lab.protocol(lab.tree_of(now.tree.base), now.task.protected_paths)
-    return Job(str(trial), candidate, protocol, seed, diff.added + diff.removed)
+    candidate = now.candidate(lab.tree_of(node.proposed), node.rules)
+    return Job(str(trial), candidate, now.protocol, seed, diff.added + diff.removed)
 
 
 def _record(now: Snapshot, node: Node, trial: Trial, outcome: Outcome, environment: str) -> Measure:

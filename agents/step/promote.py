@@ -12,7 +12,10 @@ _NAME = "judge"
 
 
 def promote(now: Snapshot, node: Node) -> None:
-    """Merge a kept node into the trunk: two parents, the node's tree object for object."""
+    """Merge a kept node into the trunk: two parents, the node's tree object for object.
+
+    But for what people changed since on the trunk that is no part of its program.
+    """
     objective, root = now.task.objective, now.tree.root
     assert node.judged is not None, "only a kept node is promoted"
     found = estimate(node.estimating, objective.metric, node.judged.noise)
@@ -29,11 +32,14 @@ def promote(now: Snapshot, node: Node) -> None:
         holdout=evaluate_holdout(now, node),
         baseline=None if start is None else Metric(objective.metric, start),
         improvement=None if start is None else Improvement.between(start, found.value),
+        rules=now.rules,
     )
+    tree = now.carried(node)
     now.lab.commit(
         now.lab.trunk,
         record,
-        now.lab.tree_of(node.tip),
+        tree,
         [now.tree.trunk, node.tip],
         check=no_change_policy(_NAME).check,
+        before=tree,
     )

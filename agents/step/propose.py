@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...gitlab.desk.desk import Desk
-from ...gitlab.errors import AiresearchError, Denied
+from ...gitlab.errors import AiresearchError, Denied, RefMoved
 from ...gitlab.names import node_branch
 from ...gitlab.record.facts import Diff, Dollars, Operator
 from ...gitlab.record.paths import CUT, FAILED, LARGEST_TRACE, REFUSED, RESULT, TRANSCRIPT
 from ...gitlab.record.records import Propose, quoted
+from ...gitlab.record.text import one_line, quote_path
 from ...gitlab.record.unicode import undirected
-from ...gitlab.store.change import Change, Check, PathChange, compare, patch
-from ...gitlab.store.trees import Oid, edit, read
+from ...gitlab.store.change import Change, Check, compare, patch
+from ...gitlab.store.trees import Oid, differences, edit, read
 from ...gitlab.tree.search_tree import Node, SearchTree
 from ...policies.access.guard import (
     GIT_ALONE,
@@ -27,8 +28,10 @@ from ..proposers.base import Brief, History, Past, Proposal, ProposalFailed, Rec
 from ..proposers.replies import forget, proposal_of, receipt_of
 from ..snapshot import Snapshot
 from ..trials.program_id import program
+from ..trunk.outside import is_inert
 
 _NO_DIFF = Diff(0, 0, 0)
+_LONGEST_LIST = 500
 _REMEMBERED, _EXTREMES = 1000, 100
 """How many nodes a proposer is told of, and how many of them for the best and the worst scores."""
 
@@ -46,16 +49,19 @@ class New:
 def propose_baseline(now: Snapshot, node: int) -> Node:
     """The trunk as it stands, as a node: proposed by nobody, measured like any other."""
     lab, base = now.lab, now.tree.base
-    tree = lab.tree_of(base)
+    ground = lab.tree_of(base)
+    # With what people changed since that is no part of the program.
+    tree = lab.edited(ground, now.measured.carried(str(ground), base, now.tree.rules))
     record = Propose(
         agent=GIT_ALONE,
         subject="baseline, the trunk as it stands",
         node=node,
         operator=Operator.DRAFT,
         diff=_NO_DIFF,
-        candidate=str(lab.candidate(tree)),
-        program=program(lab, tree, tree),
+        candidate=str(now.candidate(tree, now.rules)),
+        program=program(lab, ground, tree, now.measured.is_counted),
         protocol=str(now.protocol),
+        rules=now.rules,
     )
     tip = lab.commit(
         node_branch(record.node),
@@ -64,6 +70,7 @@ def propose_baseline(now: Snapshot, node: int) -> Node:
         [base],
         check=no_change_policy(GIT_ALONE).check,
         new=True,
+        before=tree,
     )
     return Node(tip, base, tip, record)
 
@@ -75,11 +82,12 @@ def propose(now: Snapshot, new: New) -> Node:
     """
     lab, parents = now.lab, new.expansion.parents
     operator = OPERATORS[new.expansion.operator]
-    before = lab.tree_of(parents[0].tip)
+    trees = [now.carried(parent) for parent in parents]
+    before = trees[0]
     policy = _policy(now, new)
     desk = Desk(lab, before, policy.may_read, policy.may_write)
     try:
-        desk = Desk(lab, operator.start(lab, parents), policy.may_read, policy.may_write)
+        desk = Desk(lab, operator.start(lab, parents, trees), policy.may_read, policy.may_write)
         if operator.ASSIGNMENT is None:
             ids = " and ".join(str(parent.id) for parent in parents)
             proposal = Proposal(f"{new.expansion.operator} nodes {ids}")
@@ -88,7 +96,8 @@ def propose(now: Snapshot, new: New) -> Node:
             agent = now.agent_for(new.id)
             proposal = proposal_of(lab.home, agent.name, agent.proposer, desk, brief)
     except Denied as denied:
-        return _refused(now, new, Proposal(f"no proposal, {denied.what}"), (), desk, denied)
+        said = Proposal(f"no proposal, {denied.what}")
+        return _refused(now, new, said, Change((), _NO_DIFF), before, desk, denied)
     except AiresearchError:
         raise
     except Exception as error:  # a proposer is anybody's code: its failure is an outcome
@@ -100,33 +109,44 @@ def propose(now: Snapshot, new: New) -> Node:
         told = told[:LARGEST_TRACE] + CUT if len(told) > LARGEST_TRACE else told + b"\n"
         tree = edit(lab.repo, before, {FAILED: told})
         check = refusal_policy(policy.agent).check
-        return _commit(now, new, proposal, Change((), _NO_DIFF), tree, check)
-    proposal = replace(proposal, body=quoted(proposal.body))
-    tree = desk.tree()
+        return _commit(now, new, proposal, Change((), _NO_DIFF), before, tree, check)
+    tree, left = _less_inert(now, before, desk.tree())
+    proposal = replace(proposal, body=quoted(proposal.body + left))
     change = compare(lab.repo, before, tree)
     try:
-        return _commit(now, new, proposal, change, tree, policy.check)
+        return _commit(now, new, proposal, change, before, tree, policy.check)
     except Denied as denied:
-        return _refused(now, new, proposal, change.paths, desk, denied)
+        return _refused(now, new, proposal, change, before, desk, denied)
+
+
+def _less_inert(now: Snapshot, before: Oid, tree: Oid) -> tuple[Oid, str]:
+    """A proposed tree with what is inert as it was, and a sentence that names it."""
+    if not now.task.is_split:
+        return tree, ""
+    repo = now.lab.repo
+    inert = [d for d in differences(repo, before, tree) if is_inert(now.task, d.path)]
+    names = one_line(", ".join(sorted(quote_path(one.path) for one in inert)), _LONGEST_LIST)
+    said = f"\n\nLeft behind, since no trial sees it: {names}" if inert else ""
+    return edit(repo, tree, {one.path: one.before for one in inert}), said
 
 
 def _refused(
     now: Snapshot,
     new: New,
     proposal: Proposal,
-    paths: tuple[PathChange, ...],
+    change: Change,
+    before: Oid,
     desk: Desk,
     denied: Denied,
 ) -> Node:
     """The first parent's files, and the refused change beside them as a patch."""
     lab = now.lab
-    before = lab.tree_of(new.expansion.parents[0].tip)
     reasons = undirected("\n".join(f"Refused: {reason}" for reason in denied.reasons))
     proposal = replace(proposal, body=f"{proposal.body}\n\n{reasons}")
     shown = patch(lab.repo, before, desk.shown_tree(), LARGEST_TRACE)
     tree = edit(lab.repo, before, {REFUSED: shown or b"(no change that may be shown)\n"})
     check = refusal_policy(_policy(now, new).agent).check
-    return _commit(now, new, proposal, Change(paths, _NO_DIFF), tree, check)
+    return _commit(now, new, proposal, Change(change.paths, _NO_DIFF), before, tree, check)
 
 
 def _policy(now: Snapshot, new: New) -> ProposerPolicy:
@@ -137,9 +157,20 @@ def _policy(now: Snapshot, new: New) -> ProposerPolicy:
 
 
 def _commit(
-    now: Snapshot, new: New, proposal: Proposal, change: Change, tree: Oid, check: Check
+    now: Snapshot,
+    new: New,
+    proposal: Proposal,
+    change: Change,
+    before: Oid,
+    tree: Oid,
+    check: Check,
 ) -> Node:
-    """The node with `tree`, and the transcript beside it; `change` is what is said of it."""
+    """The node with `tree`, and the transcript beside it; `change` is what is said of it.
+
+    Raises RefMoved where people changed the rules meanwhile: then it is held against those.
+    """
+    rules = now.rules
+    _require_same_rules(now, rules)
     lab, parents, author = now.lab, new.expansion.parents, _policy(now, new).agent
     receipt = proposal.receipt or receipt_of(lab.home, new.id, author) or Receipt()
     known = (receipt.model, receipt.tokens_in, receipt.tokens_out, receipt.cost_usd)
@@ -156,8 +187,8 @@ def _commit(
         operator=new.expansion.operator,
         diff=change.diff,
         diff_path=change.listed,
-        candidate=str(lab.candidate(tree)),
-        program=program(lab, lab.tree_of(now.tree.base), tree),
+        candidate=str(now.candidate(tree, now.rules)),
+        program=program(lab, lab.tree_of(now.tree.base), tree, now.measured.is_counted),
         protocol=str(now.protocol),
         model=receipt.model,
         tokens_in=receipt.tokens_in,
@@ -165,17 +196,33 @@ def _commit(
         tokens_out=receipt.tokens_out,
         cost_usd=None if known == (None,) * 4 else Dollars(receipt.cost_usd),
         transcript=None if transcript is None else str(transcript.oid),
+        rules=rules,
     )
-    tip = lab.commit(
-        node_branch(new.id),
-        record,
-        tree,
-        [parent.tip for parent in parents],
-        check=lambda change: check(less_transcript(change) if transcript else change),
-        new=True,
-    )
+    try:
+        tip = lab.commit(
+            node_branch(new.id),
+            record,
+            tree,
+            [parent.tip for parent in parents],
+            check=lambda change: check(less_transcript(change) if transcript else change),
+            new=True,
+            before=before,
+        )
+    except AiresearchError as error:
+        lab.fetch()
+        _require_same_rules(now, rules, error)
+        raise
     forget(lab.home, new.id)
     return Node(tip, parents[0].tip, tip, record)
+
+
+def _require_same_rules(
+    now: Snapshot, rules: str | None, error: AiresearchError | None = None
+) -> None:
+    """Raises RefMoved where people changed them meanwhile."""
+    now.tree.refresh()
+    if now.rules != rules:
+        raise RefMoved("the rules changed while this was proposed") from error
 
 
 def _brief(now: Snapshot, new: New, policy: Policy, assignment: str) -> Brief:

@@ -9,14 +9,13 @@ import ast
 import hashlib
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any, TypeGuard
 
 from ...gitlab.lab.lab import Lab
 from ...gitlab.reader.trees import candidate, edits
 from ...gitlab.reader.values import Edit, Entry, Objects
-from ...gitlab.record.paths import BUS
 from ...gitlab.record.text import quote_path
 from ...gitlab.store.objects import LibgitObjects
 from ...gitlab.store.trees import Oid
@@ -25,37 +24,39 @@ _FILES = (0o100644, 0o100755)
 _LARGEST = 1 << 20
 """Bytes of Python that are parsed of what differs from a base; with more, every file counts by its
 bytes."""
+Counts = Callable[[str], bool]
+"""Whether a path is part of the program."""
 _PYTHON = f"Python {sys.version_info.major}.{sys.version_info.minor}"
 
 
-def program(lab: Lab, base: Oid, tree: Oid) -> str:
-    """The id of the program in `tree`, told against the tree `base`.
+def program(lab: Lab, base: Oid, tree: Oid, counts: Counts) -> str:
+    """The id of the program in `tree`, told against the tree `base`, of the paths that count.
 
     Two trees that differ in comments and formatting of Python files alone have the same. A file
     that this version of Python cannot parse counts by its bytes, and another version may differ.
     """
-    return next(_ids(LibgitObjects(lab.repo), str(base), str(tree)))
+    return next(_ids(LibgitObjects(lab.repo), str(base), str(tree), counts))
 
 
-def same_program(lab: Lab, one: Oid, other: Oid) -> bool:
+def same_program(lab: Lab, one: Oid, other: Oid, counts: Counts) -> bool:
     """Whether two trees differ in comments and formatting of Python files alone."""
-    return not unlike(LibgitObjects(lab.repo), str(one), str(other))
+    return not unlike(LibgitObjects(lab.repo), str(one), str(other), counts)
 
 
-def may_be_program(said: str, objects: Objects, base: str, tree: str) -> bool:
+def may_be_program(said: str, objects: Objects, base: str, tree: str, counts: Counts) -> bool:
     """Whether `said` is the id of the program in `tree` by this or by another version of Python."""
-    if said in _ids(objects, base, tree):
+    if said in _ids(objects, base, tree, counts):
         return True
-    sources = _sources(objects, _changed(objects, base, tree))
+    sources = _sources(objects, _changed(objects, base, tree, counts))
     return sum(map(len, sources)) <= _LARGEST and not all(map(syntax, sources))
 
 
-def unlike(objects: Objects, one: str, other: str) -> str:
+def unlike(objects: Objects, one: str, other: str, counts: Counts) -> str:
     """Why two trees differ by more than comments and formatting of Python; empty where they do not.
 
     Each may be as far from their base as is parsed, so from the other by twice that.
     """
-    changed = _changed(objects, one, other)
+    changed = _changed(objects, one, other, counts)
     parses = sum(map(len, _sources(objects, changed))) <= 2 * _LARGEST
     for edit in changed:
         path = quote_path(edit.path)
@@ -119,9 +120,9 @@ def _words(tree: ast.AST) -> Iterator[str]:
             yield f"{type(item).__name__} {text}"
 
 
-def _ids(objects: Objects, base: str, tree: str) -> Iterator[str]:
+def _ids(objects: Objects, base: str, tree: str, counts: Counts) -> Iterator[str]:
     """The id by syntax where there is little enough to parse; then the id by bytes alone."""
-    changed = _changed(objects, base, tree)
+    changed = _changed(objects, base, tree, counts)
     is_little = sum(map(len, _sources(objects, changed))) <= _LARGEST
 
     def form(path: str, side: Entry | None, parses: bool) -> str:
@@ -140,8 +141,8 @@ def _ids(objects: Objects, base: str, tree: str) -> Iterator[str]:
         yield said.hexdigest()
 
 
-def _changed(objects: Objects, one: str, other: str) -> list[Edit]:
-    return [edit for edit in edits(objects, one, other) if not edit.path.startswith(f"{BUS}/")]
+def _changed(objects: Objects, one: str, other: str, counts: Counts) -> list[Edit]:
+    return [edit for edit in edits(objects, one, other) if counts(edit.path)]
 
 
 def _sources(objects: Objects, changed: list[Edit]) -> list[bytes]:

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from ...agents.setup.task_file import read_task
+from ...agents.trunk.tree import load_tree
 from ...gitlab.errors import AiresearchError
 from ...gitlab.lab.lab import Lab, open_lab
 from ...gitlab.record.facts import Interval, Noise
-from ...gitlab.tree.lab_tree import load_tree
 from ...gitlab.tree.search_tree import Node, SearchTree
 from ...policies.promotion.decide import standard_of
 from ...policies.promotion.noise import estimate, noise_floor

@@ -5,7 +5,7 @@ here: there is no way to commit without one.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from ..events import emit
 from ..names import node_branch
 from ..reader.git_folder import require_files
 from ..reader.grafts import has_grafts
+from ..reader.values import Entry as Found
 from ..record.parents import compared_parent
 from ..record.paths import BUS, TASK_FILE
 from ..record.records import Record
@@ -27,7 +28,7 @@ from ..store.change import Check, compare
 from ..store.durable import enable, sync
 from ..store.refs import branch_tip, common_folder, common_folder_of, places, swap, tip
 from ..store.sharing import share
-from ..store.trees import EMPTY, Entry, edit, find, pick
+from ..store.trees import EMPTY, Entry, edit, find
 from .checkout import checkouts
 
 
@@ -101,13 +102,17 @@ class Lab:
             ancestor = self.commit_of(ancestor.parent_ids[0])
             yield ancestor
 
-    def candidate(self, tree: pygit2.Oid) -> pygit2.Oid:
-        """What is measured of a tree: all but the bus."""
+    def without_bus(self, tree: pygit2.Oid) -> pygit2.Oid:
+        """All of a tree but the bus."""
         return edit(self.repo, tree, {BUS: None})
 
-    def protocol(self, tree: pygit2.Oid, paths: tuple[str, ...]) -> pygit2.Oid:
-        """The tree of the protected `paths` in `tree`: what results must share to compare."""
-        return pick(self.repo, tree, paths)
+    def edited(self, tree: pygit2.Oid, changes: Mapping[str, Found | None]) -> pygit2.Oid:
+        """A tree with each path set to what a reader found, or removed where None."""
+        entries = {
+            path: None if found is None else Entry("", pygit2.Oid(hex=found.oid), found.mode)
+            for path, found in changes.items()
+        }
+        return edit(self.repo, tree, entries)
 
     def blob(self, data: bytes) -> Entry:
         """`data` stored as a file, ready to be placed in a tree."""
@@ -122,16 +127,20 @@ class Lab:
         *,
         check: Check,
         new: bool = False,
+        before: pygit2.Oid | None = None,
     ) -> str:
         """Commit `record` on `branch` if `check` allows its change: see `compared_parent`.
+
+        Or its change to the tree `before`, where that is given.
 
         The branch must stand at the first parent, or not exist where it is `new`. Raises Denied
         with every reason, or RefMoved when another worker was first; nothing moves then. The
         new commit, in hex.
         """
         emit(f"{record.action}: before commit", record.node)
-        before = compared_parent(record, parents)
-        check(compare(self.repo, self.tree_of(before), tree)).require()
+        if before is None:
+            before = self.tree_of(compared_parent(record, parents))
+        check(compare(self.repo, before, tree)).require()
         author = pygit2.Signature(record.agent, f"{record.agent}@airesearch")
         onto = [pygit2.Oid(hex=str(parent)) for parent in parents]
         committer = self._committer_after(onto)

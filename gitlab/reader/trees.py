@@ -38,12 +38,45 @@ def candidate(objects: Objects, root: str) -> str:
     return tree_id({name: entry for name, entry in objects.tree(root).items() if name != BUS})
 
 
-def protocol(objects: Objects, root: str, paths: Iterable[str]) -> str:
-    """The id of the tree of only `paths`, files or whole folders, of `root`."""
+def protocol(
+    objects: Objects, root: str, paths: Iterable[str], beside: Mapping[str, Entry] | None = None
+) -> str:
+    """The id of the tree of only `paths`, files or whole folders, of `root`.
+
+    And of what lies `beside` them at the top.
+    """
     names = [path.split("/") for path in paths]
     if any(len(path) > DEEPEST for path in names):
         raise Unsound(f"a protected path is more than {DEEPEST} folders deep")
-    return tree_id(_picked(objects, root, names))
+    return tree_id({**_picked(objects, root, names), **(beside or {})})
+
+
+def edited(objects: Objects, root: str, changes: Mapping[str, Entry | None]) -> str:
+    """The id of the tree of `root` with each path set to an entry, or removed where None.
+
+    Folders left empty go.
+    """
+    if any(path.count("/") > DEEPEST for path in changes):
+        raise Unsound(f"a path is more than {DEEPEST} folders deep")
+    entries = dict(objects.tree(root))
+    below: dict[str, dict[str, Entry | None]] = {}
+    for path, entry in changes.items():
+        name, _, rest = path.partition("/")
+        if rest:
+            below.setdefault(name, {})[rest] = entry
+        elif entry is None:
+            entries.pop(name, None)
+        else:
+            entries[name] = entry
+    for name, inner in below.items():
+        old = entries.get(name)
+        folder = old.oid if old is not None and old.mode == FOLDER else EMPTY
+        new = edited(objects, folder, inner)
+        if new != EMPTY:
+            entries[name] = Entry(FOLDER, new)
+        elif old is not None and old.mode == FOLDER:
+            del entries[name]
+    return tree_id(entries)
 
 
 def _picked(objects: Objects, root: str, paths: list[list[str]]) -> dict[str, Entry]:
@@ -94,6 +127,24 @@ def edits(objects: Objects, old: str, new: str) -> tuple[Edit, ...]:
                     side.oid if side and side.mode == FOLDER else EMPTY for side in (was, now)
                 )
                 folders.append((f"{under}{name}/", one, other))
+    return _in_order(found)
+
+
+def edits_of(
+    objects: Objects, root: str, changes: Mapping[str, Entry | None], new: str
+) -> tuple[Edit, ...]:
+    """Every file that differs between `root` with its `changes` and the tree `new`."""
+    found = {edit.path: edit for edit in edits(objects, root, new)}
+    for path, before in changes.items():
+        after = find(objects, new, path)
+        after = None if after is not None and after.mode == FOLDER else after
+        found.pop(path, None)
+        if before != after:
+            found[path] = Edit(path, before, after)
+    return _in_order(found.values())
+
+
+def _in_order(found: Iterable[Edit]) -> tuple[Edit, ...]:
     return tuple(sorted(found, key=lambda edit: edit.path.encode("utf-8", "surrogateescape")))
 
 

@@ -2,6 +2,10 @@
 
 TASK_FILE = "airesearch.yaml"
 """What is researched and how; on the trunk."""
+TEAM_FILE = "team.yaml"
+"""Who works and what they may spend; on the trunk."""
+STEERING = (TEAM_FILE, "policies", "prompts")
+"""What stands at the root of a lab and says how the search goes on, not what is measured."""
 BUS = "research"
 """The folder that is no part of the candidate: what was measured and said of it."""
 RESULT = f"{BUS}/result.json"

@@ -102,6 +102,8 @@ class Propose(Record):
     tokens_out: int | None = None
     cost_usd: Dollars | None = None
     transcript: str | None = None
+    rules: str | None = None
+    """The commit of people on the trunk whose team, policies and bounds were in force."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +142,7 @@ class Judge(Record):
     noise: Noise | None = None
     error_spent: float | None = None
     reason: str
+    rules: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,6 +156,7 @@ class Promote(Record):
     holdout: Metric | None = None
     baseline: Metric | None = None
     improvement: Improvement | None = None
+    rules: str | None = None
 
 
 _BY_ACTION: dict[str, type[Record]] = {

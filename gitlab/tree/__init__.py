@@ -1,1 +1,1 @@
-"""The search tree, derived from refs and commits. `lab_tree.load_tree` is the door."""
+"""The search tree, derived from refs and commits. `lab_tree.LabTree` reads it."""

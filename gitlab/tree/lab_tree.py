@@ -27,14 +27,17 @@ _FEW = 20
 _LONG = 2.0
 """Seconds of silence that a person is not left in."""
 _T = TypeVar("_T")
+StartsBase = Callable[[str], bool]
+"""Whether a person's commit of the trunk, in hex, changes what is measured."""
 
 
 @dataclass(frozen=True)
 class _Trunk:
-    """What trunk says: where the search started, and what won since."""
+    """What trunk says: where the search started, whose rules it follows, and what won since."""
 
     tip: str
     base: str
+    rules: str
     promotions: tuple[Promote, ...]
     winners: Mapping[int, str]
     """The tip that each promoted node had."""
@@ -43,25 +46,26 @@ class _Trunk:
 class LabTree(SearchTree):
     """The search tree of a lab."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, starts_base: StartsBase) -> None:
         self._lab = lab
+        self._starts_base = starts_base
         self._refs = NodeRefs(lab.repo)
         self._known: dict[int, Node] = {}
         """The nodes that were looked up last; none that moved since."""
-        self._trunk = now = _read_trunk(lab, None)
+        self._trunk = now = _read_trunk(lab, None, starts_base)
         self._followed: tuple[str, _Trunk | None] = ("", None)
         """Of which packed-refs and trunk the index has the branches."""
         host = sha256(this_machine()[0].encode()).hexdigest()[:16]
         database = Database(lab.home / f"index-{host}.sqlite", SCHEMA, lab.notices.add)
-        super().__init__((), now.tip, now.base, now.promotions, Index(database))
+        super().__init__((), now.tip, now.base, now.promotions, Index(database), now.rules)
         self.mended(self._follow)
         if self.broken:
             self.mended(self.index.retry_broken)
 
     def refresh(self) -> None:
         """See what other workers did; only what moved is read again."""
-        self._trunk = now = _read_trunk(self._lab, self._trunk)
-        self.take_trunk(now.tip, now.base, now.promotions)
+        self._trunk = now = _read_trunk(self._lab, self._trunk, self._starts_base)
+        self.take_trunk(now.tip, now.base, now.promotions, now.rules)
         if self.index.database.look():
             self._followed = ("", None)
         self.mended(self._follow)
@@ -225,34 +229,34 @@ def _message(commit: pygit2.Commit) -> str:
     return commit.raw_message.decode("utf-8", "surrogateescape")
 
 
-def load_tree(lab: Lab) -> LabTree:
-    """The tree as the refs have it now."""
-    return LabTree(lab)
-
-
-def _read_trunk(lab: Lab, known: _Trunk | None) -> _Trunk:
+def _read_trunk(lab: Lab, known: _Trunk | None, starts_base: StartsBase) -> _Trunk:
     """Trunk as it stands now; only what came since `known` is read."""
     trunk = str(lab.trunk_tip)
     if known is not None and known.tip == trunk:
         return known
     promotions: list[Promote] = []
     winners: dict[int, str] = {}
+    rules = ""
     for commit in lab.first_parents(trunk):
         here = str(commit.id)
         if known is not None and here == known.tip:
             earlier = known
             break
         record = parse(_message(commit))
-        if not isinstance(record, Promote):
-            earlier = _Trunk(here, here, (), {})
+        if isinstance(record, Promote):
+            promotions.append(record)
+            winners.setdefault(record.node, str(commit.parent_ids[-1]))
+            continue
+        rules = rules or here
+        if starts_base(here):
+            earlier = _Trunk(here, here, here, (), {})
             break
-        promotions.append(record)
-        winners.setdefault(record.node, str(commit.parent_ids[-1]))
     else:
         raise AiresearchError(f"{lab.trunk} has no commit that is not a promotion")
     return _Trunk(
         trunk,
         earlier.base,
+        rules or earlier.rules,
         (*earlier.promotions, *reversed(promotions)),
         {**earlier.winners, **winners},
     )

@@ -46,6 +46,11 @@ class Node:
         return self.propose.parent_node
 
     @property
+    def rules(self) -> str | None:
+        """The commit of the trunk whose rules its proposal names; None where that is its base."""
+        return self.propose.rules
+
+    @property
     def action(self) -> Action:
         """The node's state: what was done last.
 

@@ -30,18 +30,23 @@ class SearchTree:
         base: str,
         promotions: tuple[Promote, ...] = (),
         index: Index | None = None,
+        rules: str | None = None,
     ) -> None:
         self.index = index or Index(Database(None, SCHEMA))
         self.nodes = Nodes(self)
-        self.take_trunk(trunk, base, promotions)
+        self.take_trunk(trunk, base, promotions, rules)
         for node in nodes:
             self.put(node)
 
-    def take_trunk(self, trunk: str, base: str, promotions: tuple[Promote, ...]) -> None:
+    def take_trunk(
+        self, trunk: str, base: str, promotions: tuple[Promote, ...], rules: str | None = None
+    ) -> None:
         """Take note of where trunk stands now."""
         self.trunk = trunk
         self.base = base
-        """The newest commit of trunk that is no promotion: what the search starts from."""
+        """The newest commit of trunk that changed what is measured: the search starts from it."""
+        self.rules = rules or base
+        """The newest commit of trunk that is no promotion: who works, and how it is judged."""
         self.promotions = promotions
         """Trunk's promotions since the base, oldest first."""
         self.promoted = frozenset(promotion.node for promotion in promotions)

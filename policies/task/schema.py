@@ -48,6 +48,8 @@ def load_document(kind: type[T], source: str | bytes, file: str) -> Document[T]:
     """The same with the line of each key."""
     node = _compose(source, file)
     if node is None:
+        if not _required(kind):
+            return Document(kind(), file, {})
         needed = ", ".join(_required(kind))
         raise SchemaError(f"{file} is empty", f"write `key: value` lines; needed are: {needed}")
     reader = _Reader(file)

@@ -1,14 +1,18 @@
-"""The task: `airesearch.yaml` as a frozen value, checked as a whole before anything is written."""
+"""The task: `airesearch.yaml` as a frozen value, checked as a whole before anything is written.
+
+Where a `team.yaml` lies beside it, the keys of `Team` stand there.
+"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 from ...gitlab.record.facts import Goal
-from ...gitlab.record.paths import TASK_FILE
+from ...gitlab.record.paths import STEERING, TASK_FILE, TEAM_FILE
 from . import rules
-from .schema import load_document
+from .schema import Document, load_document
+from .team import Member, Search, Team
 
 FILE = TASK_FILE
 MIB = 1 << 20
@@ -101,28 +105,6 @@ class Holdout:
 
 
 @dataclass(frozen=True)
-class Search:
-    """How the next node is chosen."""
-
-    policy: str = "tree"
-    """`greedy` or `tree`."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """An agent of the team."""
-
-    backend: str
-    """What proposes in its name: `tuner`, `command` or `scripted`."""
-    script: str | None = None
-    """For `scripted`: the file of edits to replay."""
-    command: str | None = None
-    """For `command`: the coding agent to start in a folder of its own."""
-    opens: tuple[str, ...] = ()
-    """For `command`: files, folders and sockets of this machine that it may write to as well."""
-
-
-@dataclass(frozen=True)
 class Task:
     """Everything `airesearch.yaml` says."""
 
@@ -138,6 +120,8 @@ class Task:
     """The files that pass from candidate to evaluator."""
     protected: tuple[str, ...] = ()
     """More files and folders only a human may change; the evaluator sees them too."""
+    inert: tuple[str, ...] = ("/*.md", "/docs/", "/.github/", "/LICENSE*")
+    """With a `team.yaml`: what trials never see, so that its changes cost nothing."""
     constraints: tuple[Constraint, ...] = ()
     sandbox: Literal["auto", "bwrap", "landlock", "none"] = "auto"
     """`auto` takes the strongest this machine has; `none` runs trials as the user."""
@@ -150,7 +134,7 @@ class Task:
     """Without it as many trials run at a time as there are workers."""
     promotion: Promotion = Promotion()
     holdout: Holdout | None = None
-    search: Search = Search()
+    search: Search = field(default_factory=Search)
     team: dict[str, Member] = field(default_factory=lambda: {"tuner": Member("tuner")})
 
     @property
@@ -166,6 +150,11 @@ class Task:
         return self.objective.timing or self.objective.metric == "train_seconds"
 
     @property
+    def is_split(self) -> bool:
+        """Whether the team has a file of its own: what it says may change in mid-campaign."""
+        return False
+
+    @property
     def evaluator_files(self) -> tuple[str, ...]:
         """The files that either evaluator's command names, and those listed as protected."""
         sealed = "" if self.holdout is None else self.holdout.evaluate
@@ -174,23 +163,74 @@ class Task:
 
     @property
     def protected_paths(self) -> tuple[str, ...]:
-        """The files and folders that are the protocol; some may not exist."""
+        """The files and folders that no agent changes; some may not exist.
+
+        In a lab without a `team.yaml` they are the protocol.
+        """
+        steering = STEERING if self.is_split else ("policies",)
         scripts = (rules.plain(member.script) for member in self.team.values() if member.script)
-        return tuple(dict.fromkeys([FILE, "policies", "private", *self.evaluator_files, *scripts]))
+        files = [FILE, *steering, "private", *self.evaluator_files, *scripts]
+        return tuple(dict.fromkeys(files))
+
+
+class SplitTask(Task):
+    """What `airesearch.yaml` and `team.yaml` say together."""
+
+    @property
+    def is_split(self) -> bool:
+        return True
 
 
 @lru_cache(maxsize=4)
-def parse_task(source: str | bytes) -> Task:
-    """The task that `source` describes. Raises SchemaError with line and mend where it does not."""
-    document = load_document(Task, source, FILE)
-    for problem in _problems(document.value):
-        raise document.error(problem.key, problem.what, problem.mend)
-    return document.value
+def parse_task(source: str | bytes, team: str | bytes | None = None) -> Task:
+    """The task that `source` describes, with the `team.yaml` beside it where there is one.
+
+    Raises SchemaError with line and mend where it does not.
+    """
+    document, beside = _documents(source, team)
+    task = _merged(document, beside)
+    for problem in _problems(task):
+        of_team = beside is not None and _is_teams(problem.key)
+        where: Document[Any] = beside if of_team and beside is not None else document
+        raise where.error(problem.key, problem.what, problem.mend)
+    return task
 
 
-def load_task(source: str | bytes) -> Task:
+def load_task(source: str | bytes, team: str | bytes | None = None) -> Task:
     """The same with types alone checked: to look at a lab whose task no longer runs, and faster."""
-    return load_document(Task, source, FILE).value
+    return _merged(*_documents(source, team))
+
+
+def _documents(
+    source: str | bytes, team: str | bytes | None
+) -> tuple[Document[Task], Document[Team] | None]:
+    document = load_document(Task, source, FILE)
+    if team is None:
+        if "inert" in document.lines:
+            mend = "give the lab one: airesearch doctor --fix"
+            raise document.error("inert", f"inert has no effect without {TEAM_FILE}", mend)
+        return document, None
+    for key in document.lines:
+        if _is_teams(key):
+            what = f"{key} stands in {TEAM_FILE}, where there is one"
+            raise document.error(key, what, f"move it to {TEAM_FILE}")
+    return document, load_document(Team, team, TEAM_FILE)
+
+
+def _is_teams(key: str) -> bool:
+    """Whether a dotted key of a task is one of `team.yaml`."""
+    parts = key.split(".")
+    return parts[0] in ("team", "search") or parts in (["budget", "trials"], ["budget", "hours"])
+
+
+def _merged(document: Document[Task], beside: Document[Team] | None) -> Task:
+    task = document.value
+    if beside is None:
+        return task
+    team = beside.value
+    budget = replace(task.budget, trials=team.budget.trials, hours=team.budget.hours)
+    parts = {**vars(task), "budget": budget, "search": team.search, "team": team.team}
+    return SplitTask(**parts)
 
 
 def _problems(task: Task) -> Iterator[rules.Problem]:
@@ -217,6 +257,8 @@ def _problems(task: Task) -> Iterator[rules.Problem]:
     yield from rules.replicates("promotion.replicates", task.promotion.replicates)
     yield from rules.patterns("editable", task.editable)
     yield from rules.paths("protected", task.protected)
+    if task.inert:
+        yield from rules.patterns("inert", task.inert)
     yield from rules.paths("outputs", task.outputs)
     yield from rules.apart("outputs", task.outputs, task.protected_paths)
     yield from rules.agents("team", task.team)

@@ -18,6 +18,7 @@ from random import Random
 
 import pygit2
 import pytest
+from airesearch.agents.trunk.tree import load_tree
 from airesearch.gitlab.lab.lab import open_lab
 from airesearch.gitlab.names import node_branch
 from airesearch.gitlab.record.facts import (
@@ -32,7 +33,7 @@ from airesearch.gitlab.record.records import Judge, Measure, Propose, parse
 from airesearch.gitlab.store.refs import node_tips
 from airesearch.gitlab.tree.database import Database
 from airesearch.gitlab.tree.index import SCHEMA, Index
-from airesearch.gitlab.tree.lab_tree import LabTree, load_tree
+from airesearch.gitlab.tree.lab_tree import LabTree
 from airesearch.gitlab.tree.node import Node
 from airesearch.gitlab.tree.node_refs import NodeRefs
 from airesearch.gitlab.tree.search_tree import SearchTree
@@ -324,7 +325,7 @@ def test_a_full_disk(grown: Path) -> None:
 import resource, signal, sys
 from pathlib import Path
 from airesearch.gitlab.lab.lab import open_lab
-from airesearch.gitlab.tree.lab_tree import load_tree
+from airesearch.agents.trunk.tree import load_tree
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 lab = open_lab(Path(sys.argv[1]))

@@ -7,13 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from airesearch.agents.trunk.tree import load_tree
 from airesearch.gitlab.errors import AiresearchError, Denied, RefMoved
 from airesearch.gitlab.lab.lab import Lab, open_lab
 from airesearch.gitlab.record.facts import Diff, Operator
 from airesearch.gitlab.record.records import Propose
 from airesearch.gitlab.store.change import Change, Decision
 from airesearch.gitlab.store.trees import edit
-from airesearch.gitlab.tree.lab_tree import load_tree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import airesearch, git, lr, repository, toy

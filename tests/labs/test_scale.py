@@ -11,11 +11,11 @@ import pygit2
 import pytest
 from airesearch.agents.campaign import Campaign
 from airesearch.agents.proposers.base import History, Past
+from airesearch.agents.trunk.tree import load_tree
 from airesearch.gitlab.lab.lab import open_lab
 from airesearch.gitlab.names import node_branch
 from airesearch.gitlab.record.facts import Diff, Operator, Status, Verdict
 from airesearch.gitlab.record.records import Promote
-from airesearch.gitlab.tree.lab_tree import load_tree
 from airesearch.gitlab.tree.node import Node, values_of
 from airesearch.gitlab.tree.search_tree import SearchTree
 from airesearch.policies.budget import spent

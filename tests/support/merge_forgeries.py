@@ -43,7 +43,7 @@ def propose_merge(lab: Lab, check: Check) -> None:
         operator=Operator.MERGE,
         diff=change.diff,
         diff_path=change.listed,
-        candidate=str(lab.candidate(after)),
+        candidate=str(lab.without_bus(after)),
         protocol=protocol.removeprefix("Protocol: "),
     )
     lab.commit(node_branch(MERGE), record, after, [one, other], check=check, new=True)

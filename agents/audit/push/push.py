@@ -22,6 +22,7 @@ from ..node_history import (
     NodeHistory,
     Nodes,
     Promotion,
+    Trunk,
     agent_fault,
     read_record,
     read_trunk,
@@ -80,7 +81,11 @@ class Push:
         objects = self._view.objects
         tips = {node: {node_branch(node): tip} for node, tip in self._view.node_tips.items()}
         trunk = read_trunk(objects, self._view.trunk_tip, is_strict=True)
-        return AuditContext(objects, trunk, Nodes(objects, tips))
+        context = AuditContext(objects, trunk, Nodes(objects, tips))
+        promotions = {promotion.commit.id for promotion in trunk.all}
+        old = (oid for oid in self._old_line(trunk) if oid not in promotions)
+        context.standing = next(old, None)
+        return context
 
     def faults(self, update: Update) -> Iterator[str]:
         """Every reason against one update."""
@@ -134,13 +139,12 @@ class Push:
             old = commits[: commits.index(update.old) + 1] if update.old and grows else ()
             yield from _listed(self._node_claims(history, len(old)), update.new, old)
 
-    @cached_property
-    def _old_line(self) -> frozenset[str]:
-        """The commits of trunk that are no part of this push."""
-        line = list(self.context.trunk.line)
+    def _old_line(self, trunk: Trunk) -> list[str]:
+        """The commits of trunk that are no part of this push, the newest first."""
+        line = list(trunk.line)
         came = [up for up in self._updates if up.ref == f"refs/heads/{self._view.trunk}"]
         old = came[0].old if came else self._view.trunk_tip
-        return frozenset(line[line.index(old) :] if old in line else ())
+        return line[line.index(old) :] if old in line else []
 
     def _gap(self, node: int) -> str:
         """Why a new node would leave a gap, which `verify` would name; empty where it does not.
@@ -160,6 +164,7 @@ class Push:
     def _node_claims(self, history: NodeHistory, begun: int) -> Claims:
         """What is false of a node of which `begun` commits are here, or cannot be known."""
         context, tip = self.context, history.steps[-1].commit.id
+        old_line = self._old_line(context.trunk)
         for commit, record in history.steps[begun:]:
             yield from ((commit.id, what) for what in self._rights.agent_faults(record.agent))
             yield from ((commit.id, what) for what in future_faults(commit, self._now))
@@ -168,7 +173,7 @@ class Push:
                 yield tip, f"its Parent-Node {parent} is not here"
         for promotion in context.trunk.all:
             parents = promotion.commit.parents
-            is_old = promotion.commit.id in self._old_line and parents
+            is_old = promotion.commit.id in old_line and parents
             if promotion.record.node == history.node and is_old:
                 winner = compared_parent(promotion.record, parents)
                 if not history.holds(winner):

@@ -9,10 +9,10 @@ import pytest
 from agreeing import compare
 from airesearch.agents.audit.push.push import push_faults
 from airesearch.agents.audit.push.rights import Rights
+from airesearch.agents.trunk.tree import load_tree
 from airesearch.gitlab.hooks.push_view import Update
 from airesearch.gitlab.lab.lab import open_lab
 from airesearch.gitlab.record.text import one_line
-from airesearch.gitlab.tree.lab_tree import load_tree
 from forging import audited
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -4,10 +4,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from airesearch.agents.trunk.tree import load_tree
 from airesearch.gitlab.lab.lab import open_lab
 from airesearch.gitlab.names import like_a_labs, mistakable, node_at, node_of, node_places
 from airesearch.gitlab.store.refs import node_tips
-from airesearch.gitlab.tree.lab_tree import load_tree
 from forging import audited
 from pushes import World, new_world
 from toys import airesearch, git, lr, toy

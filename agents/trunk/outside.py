@@ -1,0 +1,43 @@
+"""Which paths trials never see: those that steer, and those that are inert."""
+
+from ...gitlab.errors import AiresearchError
+from ...gitlab.reader.trees import read
+from ...gitlab.reader.values import Objects
+from ...gitlab.record.paths import BUS, STEERING, TASK_FILE, TEAM_FILE
+from ...policies.paths import is_under, matches
+from ...policies.task.rules import files_in, plain
+from ...policies.task.task import Task, load_task
+
+
+def read_split_task(objects: Objects, tree: str) -> Task | None:
+    """The task in a tree with a `team.yaml`; None where it holds none, or none that reads."""
+    team, text = read(objects, tree, TEAM_FILE), read(objects, tree, TASK_FILE)
+    if team is None or text is None:
+        return None
+    try:
+        return load_task(text, team)
+    except AiresearchError:
+        return None
+
+
+def is_steering(path: str) -> bool:
+    """Whether a path says how the search goes on."""
+    return path.partition("/")[0] in STEERING
+
+
+def is_inert(task: Task, path: str) -> bool:
+    """Whether the task leaves a path out of what trials see."""
+    if not matches(task.inert, path) or matches(task.editable, path):
+        return False
+    seen = (*task.evaluator_files, *map(plain, task.outputs), *files_in(task.candidate))
+    return not is_under(path, ("private", *seen))
+
+
+def is_outside(task: Task, path: str) -> bool:
+    """Whether a path is no part of a candidate: the task itself, what steers, what is inert."""
+    return path == TASK_FILE or is_steering(path) or is_inert(task, path)
+
+
+def is_on_the_bus(path: str) -> bool:
+    """Whether a path tells of trials."""
+    return path.partition("/")[0] == BUS
