@@ -243,10 +243,10 @@ def _brief(now: Snapshot, new: New, policy: Policy, assignment: str) -> Brief:
         goal=objective.goal,
         seed=now.draws(new.id).getrandbits(31),
         proposal_index=proposed + in_the_making,
-        base=_past(now, root, policy),
+        base=_past(now, root, policy, now.tree.rules),
         past=History(
             _remembered(tree, objective.metric),
-            lambda node: _past(now, tree.nodes[node], policy),
+            lambda node: _past(now, tree.nodes[node], policy, tree.nodes[node].proposed),
         ),
     )
 
@@ -261,15 +261,18 @@ def _remembered(tree: SearchTree, metric: str) -> Sequence[int]:
     return sorted({*first, *ends, *newest[2 * _EXTREMES + 1 - _REMEMBERED :]})
 
 
-def _past(now: Snapshot, node: Node, policy: Policy) -> Past:
-    """A node as the proposer may know it: files outside its policy raise Denied, as on the desk."""
+def _past(now: Snapshot, node: Node, policy: Policy, commit: str) -> Past:
+    """A node as the proposer may know it, with the files of a commit.
+
+    Files outside its policy raise Denied, as on the desk.
+    """
 
     def files(path: str) -> bytes | None:
         decision = policy.may_read(path)
         if not decision.allowed:
             raise Denied(decision.reasons)
         # Not the candidate's own tree: where there is a bus no commit holds that, and gc takes it.
-        return read(now.lab.repo, now.lab.tree_of(node.proposed), path)
+        return read(now.lab.repo, now.lab.tree_of(commit), path)
 
     # A trial's reason may quote its log, so it is for those who may read the result on the bus.
     reason = node.reason if policy.may_read(RESULT).allowed else ""

@@ -85,20 +85,3 @@ def _moved(objects: Objects, tree: str, old: Task, task: Task) -> str:
         return ""
     every = (path for path, _, _ in edits(objects, EMPTY, tree))
     return next((p for p in every if is_outside(old, p) != is_outside(task, p)), "")
-
-
-def _read_old(objects: Objects, tree: str) -> Task | None:
-    """The task of a lab that has no `team.yaml` yet."""
-    text = read(objects, tree, TASK_FILE)
-    try:
-        return None if text is None else load_task(text)
-    except AiresearchError:
-        return None
-
-
-def _moved(objects: Objects, tree: str, old: Task, task: Task) -> str:
-    """A path that is seen by trials under one of two tasks only; empty where there is none."""
-    if (old.editable, old.team) == (task.editable, task.team):
-        return ""
-    every = (path for path, _, _ in edits(objects, EMPTY, tree))
-    return next((p for p in every if is_outside(old, p) != is_outside(task, p)), "")
