@@ -21,6 +21,7 @@ from .setup.preflight import ready_team
 from .setup.task_file import read_task
 from .setup.team_policies import read_permits
 from .snapshot import Snapshot
+from .trials.gates import holds
 from .trunk.measured import Measured
 from .trunk.tree import load_tree
 
@@ -48,6 +49,8 @@ class Campaign:
         lab.fetch()
         lab.catch_up()
         self._tree: LabTree = load_tree(lab)
+        self.judged_by: str | None = None
+        """The rules that every verdict was last held to."""
         self._loose_refs = 0
         self.now = self._snapshot()
         """The snapshot taken last."""
@@ -92,6 +95,7 @@ class Campaign:
         files = lab.tree_of(tree.rules)
         task = read_task(lab, files)
         measured = Measured(LibgitObjects(lab.repo), tree.base)
+        tree.holds = lambda node: holds(task, node.trials)
         return Snapshot(
             lab,
             tree,

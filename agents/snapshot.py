@@ -80,6 +80,10 @@ class Snapshot:
         """How far apart trials of one candidate lie, from all that were replicated."""
         return noise_floor(self.tree, self.task.objective.metric)
 
+    def task_under(self, rules: str | None) -> Task | None:
+        """The task at the commit that a record names for its rules; None where it does not read."""
+        return self.measured.task_at(rules or self.tree.base)
+
     def notice(self, sentence: str) -> None:
         """Something the user should know when the command ends."""
         self.lab.notices.add(sentence)

@@ -15,6 +15,7 @@ from ...gitlab.record.paths import BUS, FAILED, REFUSED, TASK_FILE, TRANSCRIPT
 from ...gitlab.record.records import Judge, Measure
 from ...policies.promotion.error_budget import part
 from ...policies.promotion.replication import SCREEN
+from ..trials.gates import holds
 from ..trunk.measured import Changes, Measured
 from .figures import Spread, spread, values
 from .node_history import NodeHistory, Nodes, Promotion, Trunk
@@ -303,6 +304,31 @@ class AuditContext:
         )
         counts = dict.fromkeys((likely, *range(least, most + 1)))
         return [rival.trials[:count] for count in counts]
+
+    def surely_holds(self, promotion: Promotion, rules: Rules | None) -> bool:
+        """Whether a promoted node meets the bounds of `rules` in all it ever measured."""
+        node = self.nodes.get(promotion.record.node)
+        return rules is None or node is None or holds(rules.task, node.trials)
+
+    def surely_misses(self, promotion: Promotion, rules: Rules | None) -> bool:
+        """Whether it misses one of them in what it was promoted with."""
+        node = self.nodes.get(promotion.record.node)
+        if rules is None or node is None:
+            return False
+        tip = compared_parent(promotion.record, promotion.commit.parents)
+        return not holds(rules.task, node.trials_up_to(tip))
+
+    def incumbents(self, promotion: Promotion) -> set[int | None]:
+        """Which nodes can have been the incumbent when a promotion was made."""
+        found: set[int | None] = set()
+        rules = self.rules_at(promotion.rules)
+        held = rules if isinstance(rules, Rules) else None
+        for one in reversed(self.trunk.promotions[promotion.base][: promotion.place]):
+            if not self.surely_misses(one, held):
+                found.add(one.record.node)
+            if self.surely_holds(one, held):
+                return found
+        return {*found, None}
 
     def trials_by(self, history: NodeHistory, time: int) -> list[Measure]:
         """Its trials that were recorded at a time; clocks within a second of each other agree."""

@@ -7,8 +7,11 @@ from ...gitlab.reader.trees import edited
 from ...gitlab.record.facts import Improvement, Metric, Verdict
 from ...gitlab.record.parents import compared_parent
 from ...gitlab.record.records import Judge, Measure
+from ...gitlab.tree.ladder import standing
 from ...policies.promotion.noise import estimate
 from ...policies.promotion.replication import ESTIMATE
+from ..trials.gates import held_to
+from ..trunk.cost import judging
 from ..trunk.measured import Changes
 from .context import AuditContext
 from .figures import fresh_trials, is_well, means
@@ -52,7 +55,10 @@ def _carried(context: AuditContext, promotion: Promotion, tree: str) -> Changes:
 def _faults(context: AuditContext, promotion: Promotion) -> Iterator[str]:
     commit, said, base = promotion.commit, promotion.record, promotion.base
     row = context.trunk.promotions[base]
-    if any(earlier.record.node == said.node for earlier in row[: promotion.place]):
+    incumbents = context.incumbents(promotion)
+    before = standing(earlier.record.node for earlier in row[: promotion.place])
+    is_step_down = said.node in before
+    if is_step_down and (said.node not in incumbents or before[-1] == said.node):
         yield f"node {said.node} was promoted before"
     winner = context.nodes.get(said.node)
     if winner is None:
@@ -64,21 +70,25 @@ def _faults(context: AuditContext, promotion: Promotion) -> Iterator[str]:
         yield f"its second parent {tip} is not on the branch of node {said.node}"
         return
     judged, fresh = fresh_trials(winner, tip)
+    rules = context.rules(winner, said.rules)
+    fresh = fresh if rules is None else list(held_to(rules.task, fresh))
     if judged is None or judged.verdict is not Verdict.KEEP:
         yield f"node {said.node} was not judged keep at its second parent"
     elif context.base(said.node) != base:
         yield f"node {said.node} grew from another base than trunk's"
     else:
         due = row[promotion.place - 1].record.node if promotion.place else None
-        if judged.incumbent != due:
+        if judged.incumbent not in incumbents and not is_step_down:
             yield f"it was judged against {judged.incumbent}, and the incumbent was {due}"
-        rules = context.rules(winner)
+        then = context.rules(winner, judged.rules)
+        if rules and then and judging(rules.task) != judging(then.task) and not is_step_down:
+            yield "it was judged by other rules than were in force"
         fresh = fresh if winner.propose.parent_node else []  # nothing selects a baseline
         if said.metric != (means(fresh) or judged.metric):
             yield "its metrics are not those that were measured after the verdict"
         if rules is not None:
             yield from _estimate_faults(context, promotion, winner, judged, fresh, rules)
-            yield from _gain_faults(context, promotion, winner, rules)
+            yield from _gain_faults(context, promotion, winner, rules, is_step_down)
 
 
 def _estimate_faults(
@@ -98,14 +108,18 @@ def _estimate_faults(
         yield f"a trial of node {said.node} after the verdict failed"
     if said.holdout is not None and rules.task.holdout is None:
         yield "it has a Holdout, and the task has none"
-    trials = fresh or context.weighed(winner, judged)
+    trials = fresh or held_to(rules.task, context.weighed(winner, judged))
     text = str(estimate(trials, rules.standard.metric, noise))
     if said.evidence != text:
         yield f"its Evidence is {said.evidence}, and the trials give {text}"
 
 
 def _gain_faults(
-    context: AuditContext, promotion: Promotion, winner: NodeHistory, rules: Rules
+    context: AuditContext,
+    promotion: Promotion,
+    winner: NodeHistory,
+    rules: Rules,
+    is_step_down: bool,
 ) -> Iterator[str]:
     said, metric, root = promotion.record, rules.standard.metric, context.root(winner.node)
     first = None if root is None or root is winner else context.value(root)
@@ -117,6 +131,7 @@ def _gain_faults(
     if said.improvement != gain:
         yield f"its Improvement is {said.improvement}, and the trials give {gain}"
     if value is not None:
-        text = f"promote node {said.node}, {metric} {value:.6g}"
+        how = "step down to" if is_step_down else "promote"
+        text = f"{how} node {said.node}, {metric} {value:.6g}"
         if said.subject != replace(said, subject=text).subject:
             yield f"its subject says {said.subject!r}, and it is {text!r}"

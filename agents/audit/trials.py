@@ -9,7 +9,7 @@ from typing import get_args
 
 from ...gitlab.reader.trees import edits, find, read
 from ...gitlab.reader.values import PLAIN_FILE, Commit
-from ...gitlab.record.facts import Status
+from ...gitlab.record.facts import PARTIAL, Status
 from ...gitlab.record.paths import ENVIRONMENT, FAILED, LARGEST_TRIAL_FILE, REFUSED, RESULT
 from ...gitlab.record.records import Measure
 from ...policies.access.guard import runner_policy
@@ -17,8 +17,9 @@ from ...policies.promotion.replication import may_follow, seed_of
 from ...policies.task.task import BUILT_IN, MIB, Task
 from ..executors.local.sandbox.choice import Kind
 from ..executors.registry import EXECUTORS
+from ..trials.gates import gate_fault
 from ..trials.program_id import unlike
-from ..trials.score import BadScore, no_repeats, require, rounded
+from ..trials.score import no_repeats, rounded
 from .context import NO_ANSWERS, AuditContext
 from .node_history import Claims, NodeHistory
 from .rules import Rules
@@ -171,7 +172,7 @@ def _task_faults(history: NodeHistory, said: Measure, task: Task) -> Iterator[st
         yield f"no trial of this task runs by {said.executor} in {said.sandbox}"
     if said.status not in (Status.OK, Status.GATE):
         return
-    prefix = "" if said.status is Status.OK else "partial."
+    prefix = "" if said.status is Status.OK else PARTIAL
     values = {metric.name.removeprefix(prefix): metric.value for metric in said.metric}
     if not all(metric.name.startswith(prefix) for metric in said.metric):
         yield "it missed a gate, and has metrics that could rank"
@@ -209,13 +210,3 @@ def _gate_faults(context: AuditContext, history: NodeHistory, said: Measure) -> 
         told = told or f"its Status is {said.status}, and {wrong or 'it misses no gate'}"
     if told:
         yield told
-
-
-def gate_fault(task: Task, said: Measure) -> str:
-    """Which gate of a task a trial missed, by what it measured; empty where none."""
-    values = {m.name.removeprefix("partial."): m.value for m in said.metric}
-    try:
-        require(task, values)
-    except BadScore as bad:
-        return bad.reason
-    return ""

@@ -1,6 +1,6 @@
 """Whether verdicts follow from the trials."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ...gitlab.reader.trees import edits
@@ -9,6 +9,7 @@ from ...gitlab.record.facts import Noise, Verdict
 from ...gitlab.record.records import Judge, Measure
 from ...policies.promotion.decide import decide
 from ...policies.promotion.error_budget import part
+from ..trials.gates import held_to
 from .context import CLOCKS_APART_SECONDS, AuditContext
 from .figures import is_well, means
 from .node_history import Claims, NodeHistory
@@ -20,6 +21,7 @@ _ROUNDING = 1e-6
 def verdict_claims(context: AuditContext, history: NodeHistory) -> Claims:
     """Every verdict of a node."""
     trials: list[Measure] = []
+    last: Judge | None = None
     for before, (commit, said) in zip(history.steps, history.steps[1:], strict=False):
         if isinstance(said, Measure):
             trials.append(said)
@@ -28,22 +30,26 @@ def verdict_claims(context: AuditContext, history: NodeHistory) -> Claims:
                 yield commit.id, f"the judge may change nothing, and {edit.path} differs"
             for what in _verdict_faults(context, history, commit, said, trials):
                 yield commit.id, what
+            if said.verdict is Verdict.CONTEND and (last is None or last.rules == said.rules):
+                yield commit.id, "it contends anew, and no rules changed since its last verdict"
+            last = said
 
 
 def _verdict_faults(
     context: AuditContext, history: NodeHistory, commit: Commit, said: Judge, trials: list[Measure]
 ) -> Iterator[str]:
-    if said.metric != means(trials if is_well(trials) else ()):
+    if wrong := _rules_fault(context, history, said):
+        yield wrong
+        return
+    rules = context.rules(history, said.rules)
+    held = trials if rules is None else list(held_to(rules.task, trials))
+    if said.metric != means(held if is_well(held) else ()):
         yield "its metrics are not those that were measured"
     if said.subject != replace(said, subject=f"{said.verdict}, {said.reason}").subject:
         yield f"its subject {said.subject!r} is not its Verdict and Reason"
     if wrong := _incumbent_fault(context, history, commit, said):
         yield wrong
         return
-    if wrong := _rules_fault(context, history, said):
-        yield wrong
-        return
-    rules = context.rules(history, said.rules)
     rival = None if said.incumbent is None else context.nodes.get(said.incumbent)
     if rules is not None and (rival is not None or said.incumbent is None):
         yield from _budget_faults(context, history, commit, said, trials, rules)
@@ -52,7 +58,10 @@ def _verdict_faults(
             return
         tellings = [None] if rival is None else context.trials_known(rival, commit.time)
         # What is false whatever the judge knew; the likeliest telling says it best.
-        faults = [_ruling_faults(said, trials, against, rules) for against in tellings]
+        faults = [
+            _ruling_faults(said, held, None if one is None else held_to(rules.task, one), rules)
+            for one in tellings
+        ]
         told = list(faults[0])
         if told and all(any(other) for other in faults[1:]):
             yield from told
@@ -69,16 +78,20 @@ def _incumbent_fault(
     if base is None:
         return ""
     row, seen = context.trunk.promotions[base], context.promotions_seen(history.node)
+    rules = context.rules(history, said.rules)
     if said.incumbent is None:
-        held = row[0].record.node if row else None
-        return f"it names no Incumbent, and node {held} was it" if seen else ""
+        held = [p.record.node for p in row[:seen] if context.surely_holds(p, rules)]
+        return f"it names no Incumbent, and node {held[0]} was it" if held else ""
     promotion = next((p for p in row if p.record.node == said.incumbent), None)
     if promotion is None or said.incumbent == history.node:
         return f"its Incumbent {said.incumbent} was never promoted from the same base"
     rival = context.nodes.get(said.incumbent) or history
     if rival.propose.protocol != history.propose.protocol:
         return f"its Incumbent {said.incumbent} was measured under another protocol"
-    if promotion.place + 1 < seen:
+    if context.surely_misses(promotion, rules):
+        return f"its Incumbent {said.incumbent} misses a bound that was in force"
+    last = max(p.place for p in row if p.record.node == said.incumbent)
+    if any(context.surely_holds(p, rules) for p in row[last + 1 : seen]):
         return f"its Incumbent {said.incumbent} had been replaced before node {history.node} began"
     if promotion.commit.time > commit.time + CLOCKS_APART_SECONDS:
         return f"its Incumbent {said.incumbent} was promoted only later"
@@ -122,11 +135,13 @@ def _budget_faults(
 
 
 def _ruling_faults(
-    said: Judge, trials: list[Measure], rival: list[Measure] | None, rules: Rules
+    said: Judge, trials: Sequence[Measure], rival: Sequence[Measure] | None, rules: Rules
 ) -> Iterator[str]:
     noise = Noise(0.0, 0) if said.noise is None else said.noise
     error = said.error_spent or part(1, rules.standard.confidence)
     due = decide(rules.standard, trials, rival, noise, error)
+    if due is None and said.verdict is Verdict.CONTEND:
+        return
     if due is None:
         yield "it is a verdict, and the trials ask for another trial"
         return

@@ -17,6 +17,7 @@ from ..snapshot import Snapshot
 from .judge import judge_and_promote, verdict_is_current
 from .leases import Busy, Leases
 from .propose import propose_baseline
+from .rejudge import rejudge
 
 _MOST_WORKERS = 1000
 _LATELY = 1000
@@ -47,6 +48,7 @@ def claim(campaign: Campaign, again: int | None = None) -> Iterator[Work]:
     Waits where other workers are at all that can be done. Raises NothingToDo.
     """
     while True:
+        rejudge(campaign)
         try:
             with Leases(campaign.lab) as leases:
                 if again is not None:

@@ -6,11 +6,14 @@ from ...gitlab.record.facts import Status, Verdict
 from ...gitlab.record.records import Judge
 from ...gitlab.tree.search_tree import Node, means
 from ...policies.access.guard import no_change_policy
-from ...policies.promotion.decide import Ruling, decide
+from ...policies.promotion.decide import Ruling, decide, standard_of
 from ...policies.promotion.error_budget import share
 from ...policies.promotion.replication import ESTIMATE
+from ...policies.task.task import Task
 from ..campaign import Campaign
 from ..snapshot import Snapshot
+from ..trials.gates import held_to
+from ..trunk.cost import judging
 from .leases import RACES, beaten
 from .promote import promote
 
@@ -26,7 +29,7 @@ def judge_and_promote(campaign: Campaign, node_id: int) -> tuple[Node, bool]:
             return node, False
         try:
             if not verdict_is_current(now, node):
-                ruling = rule(now, node)
+                ruling = rule(now, node, now.task)
                 if ruling is None:
                     return node, False
                 node = judge(now, node, ruling)
@@ -44,16 +47,22 @@ def verdict_is_current(now: Snapshot, node: Node) -> bool:
     incumbent = None if now.tree.incumbent is None else now.tree.incumbent.id
     if node.judged is None or node.verdict is not Verdict.KEEP:
         return False
+    if now.rules is not None:
+        before = now.task_under(node.judged.rules)
+        if before is None or judging(before) != judging(now.task):
+            return False
     # A winner that fails on a fresh seed is judged again, and fails.
-    return node.judged.incumbent == incumbent and all(t.status is Status.OK for t in node.trials)
+    trials = held_to(now.task, node.trials)
+    return node.judged.incumbent == incumbent and all(t.status is Status.OK for t in trials)
 
 
-def rule(now: Snapshot, node: Node) -> Ruling | None:
-    """The ruling that the node's trials allow; None where they ask for another."""
-    tree, standard = now.tree, now.standard
-    rival = None if tree.incumbent is None else tree.incumbent.trials
+def rule(now: Snapshot, node: Node, task: Task) -> Ruling | None:
+    """The ruling that the node's trials allow under a task; None where they ask for another."""
+    tree, standard = now.tree, standard_of(task)
+    rival = tree.incumbent
     error = share(tree, node, standard.confidence)
-    return decide(standard, node.trials, rival, now.noise, error)
+    theirs = None if rival is None else held_to(task, rival.trials)
+    return decide(standard, held_to(task, node.trials), theirs, now.noise, error)
 
 
 def judge(now: Snapshot, node: Node, ruling: Ruling) -> Node:
@@ -66,7 +75,7 @@ def judge(now: Snapshot, node: Node, ruling: Ruling) -> Node:
         node=node.id,
         parent_node=node.parents,
         verdict=ruling.verdict,
-        metric=() if ruling.verdict is Verdict.FAIL else means(node.trials),
+        metric=() if ruling.verdict is Verdict.FAIL else means(held_to(now.task, node.trials)),
         incumbent=None if incumbent is None else incumbent.id,
         delta=ruling.delta,
         evidence=ruling.evidence,

@@ -21,15 +21,16 @@ def promote(now: Snapshot, node: Node) -> None:
     found = estimate(node.estimating, objective.metric, node.judged.noise)
     assert found is not None, "only a measured node is kept"
     start = None if root is None or root.id == node.id else now.value(root)
+    how = "step down to" if node.id in now.tree.promoted else "promote"
     record = Promote(
         agent=_NAME,
-        subject=f"promote node {node.id}, {objective.metric} {found.value:.6g}",
+        subject=f"{how} node {node.id}, {objective.metric} {found.value:.6g}",
         body=node.propose.subject,
         node=node.id,
         parent_node=node.parents,
         metric=node.metrics,
         evidence=str(found),
-        holdout=evaluate_holdout(now, node),
+        holdout=None if node.id in now.tree.promoted else evaluate_holdout(now, node),
         baseline=None if start is None else Metric(objective.metric, start),
         improvement=None if start is None else Improvement.between(start, found.value),
         rules=now.rules,

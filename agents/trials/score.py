@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ...gitlab.record.facts import METRIC_NAME, Metric, Status
+from ...gitlab.record.facts import METRIC_NAME, PARTIAL, Metric, Status
 from ...policies.task.task import MIB, Constraint, Task
 from .outcome import Outcome
 from .outputs import BadOutput, read_regular
@@ -45,7 +45,7 @@ def read_metrics(file: Path, digits: int | None) -> dict[str, float]:
     if not isinstance(data, dict):
         raise BadScore(Status.METRIC, "the metrics file is not a JSON object")
     # What is wrong is said without a word of the file: it may quote private data.
-    if not all(METRIC_NAME.fullmatch(n) and not n.startswith("partial.") for n in data):
+    if not all(METRIC_NAME.fullmatch(n) and not n.startswith(PARTIAL) for n in data):
         raise BadScore(Status.METRIC, "a name in the metrics file cannot be a metric's name")
     return {name: rounded(_number(name, value), digits) for name, value in data.items()}
 
@@ -86,7 +86,7 @@ def ordered(task: Task, values: Mapping[str, float]) -> tuple[Metric, ...]:
 
 def partial(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
     """The same values under names that cannot rank."""
-    return tuple(Metric(f"partial.{metric.name}", metric.value) for metric in metrics)
+    return tuple(Metric(f"{PARTIAL}{metric.name}", metric.value) for metric in metrics)
 
 
 def require(task: Task, values: Mapping[str, float]) -> None:

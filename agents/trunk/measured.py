@@ -29,11 +29,18 @@ class Measured:
         self.objects = objects
         self.base = base
         self._left_out: dict[str, Changes] = {}
+        self._tasks: dict[str, Task | None] = {}
 
     @cached_property
     def task(self) -> Task | None:
         """The task at the base, where it has a `team.yaml`; else None."""
-        return read_split_task(self.objects, self._tree(self.base))
+        return self.task_at(self.base)
+
+    def task_at(self, rules: str) -> Task | None:
+        """The task at a commit of the trunk that has a `team.yaml`; None at any other."""
+        if rules not in self._tasks:
+            self._tasks[rules] = read_split_task(self.objects, self._tree(rules))
+        return self._tasks[rules]
 
     @cached_property
     def text(self) -> bytes:
@@ -55,7 +62,7 @@ class Measured:
         """What makes a candidate of a tree that was made under `rules`."""
         if rules not in self._left_out:
             found: dict[str, Entry | None] = {BUS: None}
-            task = read_split_task(self.objects, self._tree(rules))
+            task = self.task_at(rules)
             if self.task is not None and task is not None:
                 every = (edit.path for edit in edits(self.objects, EMPTY, self._tree(rules)))
                 found |= {path: None for path in every if is_outside(task, path)}
@@ -76,7 +83,7 @@ class Measured:
         if before == rules:
             return {}
         found: dict[str, Entry | None] = {}
-        task = read_split_task(self.objects, self._tree(rules))
+        task = self.task_at(rules)
         for edit in edits(self.objects, self._tree(before), self._tree(rules)):
             mine = find(self.objects, tree, edit.path)
             if is_on_the_bus(edit.path) or mine == edit.new:

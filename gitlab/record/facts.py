@@ -10,6 +10,8 @@ from ..errors import RecordError
 
 Goal = Literal["minimize", "maximize"]
 METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.@/-]*")
+PARTIAL = "partial."
+"""What the names of metrics begin with that cannot rank, since their trial did not end well."""
 
 
 def whole(text: str) -> int:
@@ -55,6 +57,8 @@ class Verdict(StrEnum):
     KEEP = "keep"
     DISCARD = "discard"
     FAIL = "fail"
+    CONTEND = "contend"
+    """Judged anew after the rules changed: it waits for further trials."""
 
 
 @dataclass(frozen=True)

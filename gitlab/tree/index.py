@@ -17,7 +17,7 @@ from .database import Damaged, Database
 from .node import Node, sum_squares, values_of
 
 SCHEMA = """
--- Version 1; raise it where a column comes to mean something else.
+-- Version 2; raise it where a column comes to mean something else.
 CREATE TABLE refs(digest TEXT);
 INSERT INTO refs VALUES('');
 CREATE TABLE branch(id INTEGER PRIMARY KEY, tip TEXT NOT NULL, place INTEGER NOT NULL, said TEXT);
@@ -310,11 +310,12 @@ class Index:
 
 def _scores(node: Node) -> Iterator[tuple[str, float | None, float | None, int]]:
     """Each metric with the node's value, and how far its replicates lie from their mean."""
-    for metric in dict.fromkeys(one.name for trial in node.trials for one in trial.metric):
+    trials = (*node.trials, *node.estimating)
+    for metric in dict.fromkeys(one.name for trial in trials for one in trial.metric):
         values = tuple(values_of(node.trials, metric).values())
-        if values:
+        if values or node.value(metric) is not None:
             squares = sum_squares(values) if len(values) > 1 else None
-            yield metric, node.value(metric), squares, len(values) - 1
+            yield metric, node.value(metric), squares, max(len(values) - 1, 0)
 
 
 def _microseconds(seconds: float) -> int:

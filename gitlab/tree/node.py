@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ..record.facts import Metric, Status, Verdict
+from ..record.facts import PARTIAL, Metric, Status, Verdict
 from ..record.records import Action, Judge, Measure, Propose, Record
 
 _NO_ANSWERS = (Status.CANCELLED, Status.LOST, Status.DENIED, Status.DUPLICATE)
@@ -57,7 +57,8 @@ class Node:
         Trials after a `keep` are further evidence on a winner and ask for nothing; after any other
         verdict they ask for a new one.
         """
-        if self.judged is not None and (self.is_kept or len(self.trials) == self.weighed):
+        is_weighed = len(self.trials) == self.weighed
+        if self.judged is not None and (self.is_kept or (is_weighed and not self.contends)):
             return Action.JUDGE
         return Action.MEASURE if self.trials else Action.PROPOSE
 
@@ -68,10 +69,16 @@ class Node:
 
     @property
     def status(self) -> Status | None:
-        """How its last trial ended; None before the first has. What was kept has not failed."""
+        """How its last trial ended; None before the first has. What was kept has not failed.
+
+        Bounds that came later count where the last verdict rests on them.
+        """
         if self.is_kept:
             return Status.OK
-        return self.trials[-1].status if self.trials else None
+        last = self.trials[-1].status if self.trials else None
+        if self.verdict is Verdict.FAIL and last is Status.OK:
+            return Status.GATE
+        return Status.OK if last is Status.GATE and self.is_held_otherwise else last
 
     @property
     def verdict(self) -> Verdict | None:
@@ -113,10 +120,13 @@ class Node:
         """
         if self.status is not Status.OK:
             return ()
+        trials = self.trials
+        if self.is_held_otherwise:
+            trials = tuple(t if t.status is not Status.GATE else without_miss(t) for t in trials)
         if not self.is_kept:
-            return _well(self.trials)
-        fresh = self.trials[self.weighed :] if self.parents else ()
-        return _well(fresh) or _well(self.trials[: self.weighed])
+            return _well(trials)
+        fresh = trials[self.weighed :] if self.parents else ()
+        return _well(fresh) or _well(trials[: self.weighed])
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -128,9 +138,26 @@ class Node:
         return mean(tuple(values_of(self.estimating, metric).values()))
 
     @property
+    def contends(self) -> bool:
+        """Whether it was judged anew, and waits for further trials."""
+        return self.judged is not None and self.judged.verdict is Verdict.CONTEND
+
+    @property
+    def is_held_otherwise(self) -> bool:
+        """Whether its last verdict holds it to other bounds than those that its trials missed."""
+        return self.judged is not None and self.judged.verdict is not Verdict.FAIL
+
+    @property
     def is_kept(self) -> bool:
         """Whether its last verdict is `keep`, whatever trials followed."""
         return self.judged is not None and self.judged.verdict is Verdict.KEEP
+
+
+def without_miss(trial: Measure) -> Measure:
+    """A trial that missed a bound, as if it had missed none."""
+    names = ((m.name.removeprefix(PARTIAL), m.value) for m in trial.metric)
+    metrics = tuple(Metric(name, value) for name, value in names)
+    return replace(trial, status=Status.OK, reason=None, metric=metrics)
 
 
 def values_of(trials: Sequence[Measure], metric: str) -> dict[int, float]:

@@ -10,6 +10,7 @@ from ..record.facts import Goal, Status
 from ..record.records import Promote
 from .database import Database
 from .index import LARGEST, SCHEMA, Index, Place
+from .ladder import standing
 from .node import Node, mean, means, values_of
 
 __all__ = ["Node", "SearchTree", "mean", "means", "values_of"]
@@ -32,6 +33,8 @@ class SearchTree:
         index: Index | None = None,
         rules: str | None = None,
     ) -> None:
+        self.holds: Callable[[Node], bool] = lambda node: True
+        """Whether a node that was promoted meets the bounds that are in force now."""
         self.index = index or Index(Database(None, SCHEMA))
         self.nodes = Nodes(self)
         self.take_trunk(trunk, base, promotions, rules)
@@ -49,8 +52,8 @@ class SearchTree:
         """The newest commit of trunk that is no promotion: who works, and how it is judged."""
         self.promotions = promotions
         """Trunk's promotions since the base, oldest first."""
-        self.promoted = frozenset(promotion.node for promotion in promotions)
-        """The nodes that trunk was promoted to since the base."""
+        self.promoted = standing(promotion.node for promotion in promotions)
+        """The nodes that trunk was promoted to since the base, and that stand, the last on top."""
 
     def put(self, node: Node) -> None:
         """Take a node as it is now."""
@@ -63,8 +66,12 @@ class SearchTree:
 
     @property
     def incumbent(self) -> Node | None:
-        """The node trunk was last promoted to, None before the first promotion."""
-        return self.nodes.get(self.promotions[-1].node) if self.promotions else None
+        """The last of the promoted nodes that still holds; None where there is none."""
+        for promoted in reversed(self.promoted):
+            node = self.nodes.get(promoted)
+            if node is None or self.holds(node):
+                return node
+        return None
 
     @property
     def rooted(self) -> "Rooted":

@@ -96,7 +96,7 @@ def test_a_commit_that_starts_a_base(tmp_path: Path, what: str) -> None:
         files = {"airesearch.yaml": edited(folder, budget={"trial_seconds": 21})}
     commit(folder, files)
     assert airesearch(folder, "step").code == 0
-    last = airesearch(folder, "log", "--json").json()[-1]
+    last = airesearch(folder, "log", "--json").json()[0]
     assert (last["operator"], last["parent"]) == ("draft", None)
     assert airesearch(folder, "verify").code == 0
 

@@ -1,0 +1,56 @@
+"""After the rules of judging changed: verdicts from what was measured, and the best that holds."""
+
+from contextlib import suppress
+
+from ...gitlab.errors import RefMoved
+from ...gitlab.record.facts import Verdict
+from ...gitlab.tree.search_tree import Node
+from ...policies.promotion.decide import Ruling
+from ..campaign import Campaign
+from ..snapshot import Snapshot
+from ..trunk.cost import judging
+from .judge import judge, rule
+from .promote import promote
+
+CONTENDS = "the rules changed, and its trials ask for another"
+
+
+def rejudge(campaign: Campaign) -> None:
+    """Have every verdict follow from the rules in force; no trial is spent.
+
+    Where another worker is first, the next step does the rest.
+    """
+    now = campaign.look()
+    if now.rules is None or campaign.judged_by == now.rules:
+        return
+    with suppress(RefMoved):
+        for node in list(now.tree.rooted):
+            _judge_anew(now, now.tree.nodes[node])
+        _step_down(campaign.look())
+        campaign.judged_by = now.rules
+
+
+def _judge_anew(now: Snapshot, node: Node) -> None:
+    said = node.judged
+    # A baseline is the ground that all is compared with, whatever it misses.
+    if said is None or not node.parents or not node.is_settled:
+        return
+    before = now.task_under(said.rules)
+    if before is None or judging(before) == judging(now.task):
+        return
+    was, due = rule(now, node, before), rule(now, node, now.task)
+    if due is None:
+        due = Ruling(Verdict.CONTEND, f"n={len(node.trials)}", CONTENDS)
+    is_same = was is not None and was.verdict is due.verdict
+    if is_same or due.verdict is said.verdict:
+        return
+    if node.id in now.tree.promoted and due.verdict is not Verdict.FAIL and node.is_kept:
+        return  # it won by the rules of then
+    judge(now, node, due)
+
+
+def _step_down(now: Snapshot) -> None:
+    """Where the trunk holds a node that misses a bound by now: back to the best that holds."""
+    last, best = now.tree.promotions[-1:], now.tree.incumbent
+    if last and best is not None and best.id != last[0].node:
+        promote(now, best)

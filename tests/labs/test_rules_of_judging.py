@@ -1,0 +1,106 @@
+"""Bounds, goal and promotion may change in mid-campaign: verdicts follow, and no trial is spent."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pushes import shared_lab
+from split_labs import best, commit, edited, split, trials
+from toys import airesearch, git, lr
+
+EVALUATE = """\
+import json, os
+score = float(open("out.txt").read())
+json.dump({"val_error": score, "cost": 1 / score}, open(os.environ["AIRESEARCH_METRICS"], "w"))
+"""
+
+
+def bounded(most: float, **keys: Any) -> dict[str, Any]:
+    return {"constraints": [{"metric": "cost", "max": most}], **keys}
+
+
+def lab(folder: Path, most: float) -> Path:
+    """Nodes that cost 2.5 (the baseline), 10, 20 and 5, with errors of 0.4, 0.1, 0.05 and 0.2."""
+    turns = [lr(0.2), lr(0.15), lr(0.3)]
+    return split(folder, turns, evaluate="python score.py", **bounded(most))
+
+
+@pytest.fixture(autouse=True)
+def _evaluator(monkeypatch: pytest.MonkeyPatch) -> None:
+    import split_labs
+
+    files = split_labs.split_files
+    monkeypatch.setattr(
+        split_labs, "split_files", lambda *a, **k: {**files(*a, **k), "score.py": EVALUATE}
+    )
+
+
+def judge(folder: Path, most: float) -> None:
+    """Change the bound; the script is over, so that a step can spend no trial."""
+    before = trials(folder)
+    commit(folder, {"airesearch.yaml": edited(folder, **bounded(most))})
+    assert airesearch(folder, "step").code == 3
+    assert trials(folder) == before
+    said = airesearch(folder, "verify")
+    assert said.code == 0, said.out
+
+
+def outcomes(folder: Path) -> list[str]:
+    nodes = airesearch(folder, "log", "--json").json()
+    return [n["status"] if n["verdict"] == "fail" else n["verdict"] for n in nodes[::-1]]
+
+
+def test_a_looser_bound_brings_back_what_missed_it(tmp_path: Path) -> None:
+    folder = lab(tmp_path / "lab", 15)
+    airesearch(folder, "run")
+    assert (best(folder), outcomes(folder)) == (1, ["keep", "keep", "gate", "discard"])
+    judge(folder, 25)
+    assert (best(folder), outcomes(folder)) == (2, ["keep", "keep", "keep", "discard"])
+    assert "LR = 0.15" in (folder / "train.py").read_text()
+    assert airesearch(folder, "best", "--json").json()["metric"]["value"] == pytest.approx(0.05)
+
+
+def test_a_tighter_bound_steps_the_incumbent_down(tmp_path: Path) -> None:
+    folder = lab(tmp_path / "lab", 100)
+    airesearch(folder, "run")
+    assert best(folder) == 2
+    judge(folder, 15)
+    assert (best(folder), outcomes(folder)) == (1, ["keep", "keep", "gate", "discard"])
+    assert "LR = 0.2" in (folder / "train.py").read_text()
+    assert git(folder, "log", "-1", "--format=%s").startswith("judge: step down to node 1")
+    assert "cost is 20, over the 15 allowed" in airesearch(folder, "show", "2").out
+    judge(folder, 100)
+    assert (best(folder), outcomes(folder)) == (2, ["keep", "keep", "keep", "discard"])
+
+
+def test_down_to_the_baseline_and_to_nothing(tmp_path: Path) -> None:
+    folder = lab(tmp_path / "lab", 100)
+    airesearch(folder, "run")
+    judge(folder, 4)
+    assert (best(folder), outcomes(folder)) == (0, ["keep", "gate", "gate", "gate"])
+    judge(folder, 2)
+    assert airesearch(folder, "best").code == 1
+    judge(folder, 6)
+    assert best(folder) == 3, "the best that holds, unopposed: the baseline is dearer than nothing"
+
+
+def test_another_goal(tmp_path: Path) -> None:
+    folder = lab(tmp_path / "lab", 100)
+    airesearch(folder, "run")
+    before = trials(folder)
+    objective = {"metric": "val_error", "goal": "maximize"}
+    commit(folder, {"airesearch.yaml": edited(folder, objective=objective)})
+    assert airesearch(folder, "step").code == 3
+    assert trials(folder) == before
+    assert airesearch(folder, "verify").code == 0
+
+
+def test_a_shared_lab_takes_it(tmp_path: Path) -> None:
+    folder = lab(tmp_path / "lab", 100)
+    airesearch(folder, "run")
+    shared = shared_lab(tmp_path / "shared.git").as_uri()
+    git(folder, "push", "-q", shared, "--all")
+    judge(folder, 15)
+    git(folder, "push", "-q", shared, "--all")
+    judge(folder, 100)
+    git(folder, "push", "-q", shared, "--all")
