@@ -1,7 +1,7 @@
 """What a step goes by: the rules of one commit of the trunk, and the tree as last looked at."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from ..gitlab.lab.lab import Lab
@@ -38,6 +38,8 @@ class Snapshot:
     executor: Executor
     variables: Mapping[str, str]
     """The user's environment."""
+    passed_by: set[int] = field(default_factory=set)
+    """Nodes of earlier bases that were promoted there, or cannot be carried over to this one."""
 
     @property
     def rules(self) -> str | None:
@@ -51,7 +53,7 @@ class Snapshot:
     def carried(self, node: Node) -> Oid:
         """The files of a node, and what people changed since that is no part of its program."""
         tree = self.lab.tree_of(node.tip)
-        before = node.rules or self.tree.base
+        before = node.rules or self.tree.base_of(node.id) or self.tree.base
         return self.lab.edited(tree, self.measured.carried(str(tree), before, self.tree.rules))
 
     def agent_for(self, node: int) -> Agent:

@@ -151,7 +151,7 @@ def best_command(folder: Path, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def lineage_command(folder: Path, node: int, as_json: bool) -> None:
-    """Show the way from the baseline to NODE, and what it passed by.
+    """Show the way from the first baseline to NODE, and what it passed by.
 
     \b
     Examples:
@@ -159,7 +159,7 @@ def lineage_command(folder: Path, node: int, as_json: bool) -> None:
       airesearch lineage 12 --json
     """
     view = LabView(folder)
-    path = view.tree.lineage(node)
+    path = view.way_to(node)
     if as_json:
         print_rows(lineage.facts(view, member) for member in path)
         return

@@ -12,10 +12,12 @@ from ..gitlab.record.unicode import escaped
 def main() -> int:
     """Judge the commit git is about to make; the exit code says whether it may."""
     try:
-        check_commit(Path(), os.environ)
+        told = check_commit(Path(), os.environ)
     except AiresearchError as error:
         print(escaped(f"error: {error}"), file=sys.stderr)
         return 1
+    if told:
+        print(escaped(f"airesearch: this commit costs {told}"), file=sys.stderr)
     return 0
 
 

@@ -140,7 +140,9 @@ class AuditContext:
         parent = None if node is None else self.nodes.get(node)
         if measured is None or (node is not None and parent is None):
             return {}
-        before = measured.base if parent is None else parent.propose.rules or measured.base
+        before = measured.base
+        if parent is not None:
+            before = parent.propose.rules or self.base(parent.node) or before
         commits = history.steps[0].commit.parents
         commit = commits[parents.index(node)] if node is not None else history.onto
         rules = history.propose.rules or measured.base

@@ -29,6 +29,7 @@ from .node_history import Claims, NodeHistory, read_record
 from .rules import Rules
 
 _LISTED = 20
+_OF_TWO = (Operator.MERGE, Operator.TRANSFER)
 # As far as git looks for a NUL, which makes a file binary.
 _SNIFFED = 8000
 
@@ -47,14 +48,14 @@ def _parent_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]
             yield f"its baseline grew from {history.onto}, which is no commit of people on trunk"
         elif (first := context.baselines[history.onto]) is not history:
             yield f"node {first.node} is a baseline of the same base already"
-    elif said.agent == GIT_ALONE and said.operator is not Operator.MERGE:
+    elif said.agent == GIT_ALONE and said.operator not in _OF_TWO:
         yield f"no agent proposed it, and {said.operator} is nothing that git does alone"
     elif said.agent == GIT_ALONE:
         yield from _merge_faults(context, history)
-    if len(said.parent_node) > 1 and said.operator is not Operator.MERGE:
+    if len(said.parent_node) > 1 and said.operator not in _OF_TWO:
         yield f"{said.operator} has more than one Parent-Node"
-    elif said.operator is Operator.MERGE and len(set(said.parent_node)) != 2:
-        yield "a merge names two nodes, and it does not"
+    elif said.operator in _OF_TWO and len(set(said.parent_node)) != 2:
+        yield f"a {said.operator} names two nodes, and it does not"
     for parent, commit in zip(said.parent_node, history.steps[0].commit.parents, strict=False):
         older = context.nodes.get(parent)
         if parent >= history.node:

@@ -7,7 +7,7 @@ from ...gitlab.lab.lab import Lab
 from ...gitlab.record.facts import Operator
 from ...gitlab.store.trees import Oid
 from ...gitlab.tree.search_tree import Node
-from . import debug, draft, improve, merge
+from . import debug, draft, improve, merge, transfer
 
 
 class OperatorModule(Protocol):
@@ -29,5 +29,6 @@ OPERATORS: Mapping[Operator, OperatorModule] = {
     Operator.IMPROVE: improve,
     Operator.DEBUG: debug,
     Operator.MERGE: merge,
+    Operator.TRANSFER: transfer,
 }
 """The module of each operator, by the name that its commits carry."""

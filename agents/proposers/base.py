@@ -28,6 +28,8 @@ class Past:
     """The content of a path at that candidate, None where it has no such file."""
     reason: str = ""
     """Why it came out so, in a sentence; empty where the agent may not read that."""
+    is_older: bool = False
+    """Whether it grew from an earlier base: measured the same way, among other code."""
 
 
 class History(Sequence[Past]):
@@ -68,7 +70,7 @@ class Brief:
     base: Past
     """The baseline the search started from."""
     past: Sequence[Past]
-    """The measured nodes of this base, the baseline included, in id order.
+    """The measured nodes of this base and of earlier ones by the same protocol, in id order.
 
     All of the first thousand; of a longer history those with the best and the worst scores and the
     newest ones.

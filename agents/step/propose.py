@@ -89,8 +89,7 @@ def propose(now: Snapshot, new: New) -> Node:
     try:
         desk = Desk(lab, operator.start(lab, parents, trees), policy.may_read, policy.may_write)
         if operator.ASSIGNMENT is None:
-            ids = " and ".join(str(parent.id) for parent in parents)
-            proposal = Proposal(f"{new.expansion.operator} nodes {ids}")
+            proposal = Proposal(_of_two(new.expansion))
         else:
             brief = _brief(now, new, policy, operator.ASSIGNMENT)
             agent = now.agent_for(new.id)
@@ -117,6 +116,13 @@ def propose(now: Snapshot, new: New) -> Node:
         return _commit(now, new, proposal, change, before, tree, policy.check)
     except Denied as denied:
         return _refused(now, new, proposal, change, before, desk, denied)
+
+
+def _of_two(expansion: Expansion) -> str:
+    first, second = (parent.id for parent in expansion.parents)
+    if expansion.operator is Operator.TRANSFER:
+        return f"transfer node {second} to node {first}"
+    return f"{expansion.operator} nodes {first} and {second}"
 
 
 def _less_inert(now: Snapshot, before: Oid, tree: Oid) -> tuple[Oid, str]:
@@ -245,19 +251,24 @@ def _brief(now: Snapshot, new: New, policy: Policy, assignment: str) -> Brief:
         proposal_index=proposed + in_the_making,
         base=_past(now, root, policy, now.tree.rules),
         past=History(
-            _remembered(tree, objective.metric),
+            _remembered(tree, objective.metric, _telling_bases(now)),
             lambda node: _past(now, tree.nodes[node], policy, tree.nodes[node].proposed),
         ),
     )
 
 
-def _remembered(tree: SearchTree, metric: str) -> Sequence[int]:
+def _telling_bases(now: Snapshot) -> Sequence[str]:
+    """The bases whose nodes say something of this one's: measured the same way."""
+    return [now.tree.base] if now.rules is None else now.tree.bases_like(str(now.protocol))
+
+
+def _remembered(tree: SearchTree, metric: str, bases: Sequence[str]) -> Sequence[int]:
     """The nodes a proposer is told of: all, or the ends and the newest of a long history."""
-    newest = tree.measured(_REMEMBERED + 1, newest=True)
+    newest = tree.measured(_REMEMBERED + 1, bases, newest=True)
     if len(newest) <= _REMEMBERED:
         return newest
-    first = tree.measured(1, newest=False)
-    ends = tree.extremes(metric, _EXTREMES)
+    first = tree.measured(1, bases, newest=False)
+    ends = tree.extremes(metric, _EXTREMES, bases)
     return sorted({*first, *ends, *newest[2 * _EXTREMES + 1 - _REMEMBERED :]})
 
 
@@ -276,4 +287,5 @@ def _past(now: Snapshot, node: Node, policy: Policy, commit: str) -> Past:
 
     # A trial's reason may quote its log, so it is for those who may read the result on the bus.
     reason = node.reason if policy.may_read(RESULT).allowed else ""
-    return Past(node.id, str(node.status), now.value(node), files, reason)
+    is_older = now.tree.base_of(node.id) != now.tree.base
+    return Past(node.id, str(node.status), now.value(node), files, reason, is_older)

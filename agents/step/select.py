@@ -1,7 +1,11 @@
 """What a new node grows from, and by which operator."""
 
+from contextlib import suppress
+
 from ...gitlab.record.facts import Operator, Status
 from ...policies.search.policies import POLICIES, Aim, Expansion
+from ..operators import transfer
+from ..proposers.base import ProposalFailed
 from ..proposers.replies import recall
 from ..snapshot import Snapshot
 from .claim import Work
@@ -9,8 +13,29 @@ from .propose import New
 
 
 def select(now: Snapshot, work: Work) -> New:
-    """What the new node grows from: what a reply that is there was asked for, if one is."""
-    return New(work.id, work.passed, _expansion(now, work.id))
+    """What the new node grows from: what a reply that is there was asked for, if one is.
+
+    Else what was ahead on an earlier base, if it can be carried over.
+    """
+    expansion = _transfer(now) if recall(now.lab.home, work.id) is None else None
+    return New(work.id, work.passed, expansion or _expansion(now, work.id))
+
+
+def _transfer(now: Snapshot) -> Expansion | None:
+    """The next contender of an earlier base, where git alone can carry it over."""
+    root = now.tree.root
+    if root is None or now.rules is None:
+        return None
+    for node in now.tree.contenders():
+        if node.id in now.passed_by:
+            continue
+        parents = root, node
+        with suppress(ProposalFailed):
+            if not now.lab.is_on_trunk(node.proposed):
+                transfer.start(now.lab, parents, [now.carried(parent) for parent in parents])
+                return Expansion(parents, Operator.TRANSFER)
+        now.passed_by.add(node.id)
+    return None
 
 
 def _expansion(now: Snapshot, node_id: int) -> Expansion:

@@ -1,7 +1,9 @@
 """An open lab for commands that only read: its tree, and what its task makes of a node."""
 
+from contextlib import suppress
 from dataclasses import asdict
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,10 @@ import click
 from ...agents.setup.task_file import read_task
 from ...agents.trials.gates import holds
 from ...agents.trunk.tree import load_tree
-from ...gitlab.errors import AiresearchError
+from ...gitlab.errors import AiresearchError, RecordError
 from ...gitlab.lab.lab import Lab, open_lab
 from ...gitlab.record.facts import Interval, Noise
+from ...gitlab.record.records import Promote, parse
 from ...gitlab.tree.search_tree import Node, SearchTree
 from ...policies.promotion.decide import standard_of
 from ...policies.promotion.noise import estimate, noise_floor
@@ -26,6 +29,7 @@ class LabView:
     """The lab `folder` lies in. Raises AiresearchError where there is none."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.lab: Lab = open_lab(folder)
         self.tree: SearchTree = load_tree(self.lab)
         self.task: Task = read_task(self.lab, self.lab.tree_of(self.tree.rules), checked=False)
@@ -60,6 +64,24 @@ class LabView:
         missed = [] if task is None else distances(task, node.trials[-1], node.judged)
         outcome = {"outcome": node.outcome, "distance": [asdict(miss) for miss in missed]}
         return {**rows.facts(node), **outcome}
+
+    def winner_before(self, root: Node) -> Node | None:
+        """The node that a baseline's commit of people stood on; None where nothing had won."""
+        if root.parents or root.id == 0:
+            return None
+        for commit in islice(self.lab.first_parents(root.onto), 1, None):
+            with suppress(RecordError):  # a person's, whatever it claims
+                record = parse(commit.raw_message.decode("utf-8", "surrogateescape"))
+                if isinstance(record, Promote):
+                    return self.tree.nodes.get(record.node)
+        return None
+
+    def way_to(self, node: int) -> list[Node]:
+        """The path from the campaign's first baseline to a node, over every base in between."""
+        path = list(self.tree.lineage(node))
+        while (before := self.winner_before(path[0])) is not None and before.id < path[0].id:
+            path = [*self.tree.lineage(before.id), *path]
+        return path
 
     def _base_of(self, node: Node) -> str:
         """The commit of trunk that a node's lineage started from."""

@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ...agents.trunk.forecast import forecast
+from ...gitlab.hooks.staged import Staged
 from ...gitlab.record.text import plural
 from ...policies.budget import spent
 from . import summary
@@ -26,9 +28,22 @@ def facts(view: LabView) -> dict[str, Any]:
         "noise": {"sd": noise.sd, "replicates": noise.freedom} if noise and noise.freedom else None,
         "trials": {"spent": used.trials, "budget": budget.trials},
         "hours": {"spent": used.hours, "budget": budget.hours},
+        "commit_costs": _commit_costs(view),
         # Of the record, and of what is kept or running beside it and may be deleted.
         "disk": {"objects": _mib(home.parent / "objects"), "airesearch": _mib(home)},
     }
+
+
+def _commit_costs(view: LabView) -> str | None:
+    """What a commit of the changes in this checkout of the trunk costs; None where there is none.
+
+    Empty where it costs nothing.
+    """
+    staged = None if view.lab.repo.is_bare else Staged(view.folder, os.environ)
+    if staged is None or not staged.is_on_trunk or view.lab.repo.head_is_unborn:
+        return None
+    before, after = staged.before(), staged.with_changes()
+    return None if before == after else forecast(view.lab, view.task, before, after)
 
 
 def _mib(folder: Path) -> float:
@@ -60,6 +75,8 @@ def lines(facts: Mapping[str, Any]) -> Iterator[str]:
         yield f"noise   {shown}, from {plural(noise['replicates'], 'replicate')}"
     yield f"trials  {_of(facts['trials'], 'd')}"
     yield f"hours   {_of(facts['hours'], '.2f')}"
+    if facts["commit_costs"] is not None:
+        yield f"commit  of what is changed here costs {facts['commit_costs'] or 'nothing'}"
     kept = facts["disk"]
     yield f"disk    {kept['objects']:,} MiB of record, {kept['airesearch']:,} in .git/airesearch"
 

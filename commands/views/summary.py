@@ -14,7 +14,7 @@ from .rows import number
 def best(tree: SearchTree) -> Node:
     """The incumbent. Raises AiresearchError before the first promotion."""
     if tree.incumbent is None:
-        since = f" since {tree.base[:10]}, the newest commit on the trunk that is no promotion"
+        since = f" since {tree.base[:10]}, where the search starts from"
         what = f"nothing was promoted{since if tree.next_id else ' yet'}"
         raise AiresearchError(what, "measure something: airesearch step")
     return tree.incumbent
@@ -25,7 +25,8 @@ def best_facts(view: LabView) -> dict[str, Any]:
     tree, metric, around = view.tree, view.metric, view.interval
     node = best(tree)
     gain = improvement(tree, metric)
-    root = None if tree.root is None else tree.root.value(metric)
+    first = first_baseline(tree)
+    root = None if first is None else first.value(metric)
     return {
         "node": node.id,
         "branch": node_branch(node.id),
@@ -46,7 +47,7 @@ def best_facts(view: LabView) -> dict[str, Any]:
 def best_lines(view: LabView) -> list[str]:
     """The incumbent for people, and how plain git shows its files."""
     lab, tree, metric = view.lab, view.tree, view.metric
-    node, root, gain = best(tree), tree.root, improvement(tree, metric)
+    node, root, gain = best(tree), first_baseline(tree), improvement(tree, metric)
     branch = lab.shown_branch(node.id)
     paths = [path for path in node.propose.diff_path if path != "..."]
     lines = [f"node {node.id}: {metric} {number(node.value(metric))}, {node.propose.subject}"]
@@ -54,6 +55,8 @@ def best_lines(view: LabView) -> list[str]:
         count = plural(len(node.estimating), "trial")
         selected = " that did not select it" if node.parents else ""
         lines.append(f"  95% CI {view.interval} from {count}{selected}")
+    if not node.parents and (before := view.winner_before(node)) is not None:
+        lines.append(f"  node {before.id}, which was the best, and what people committed since")
     if root is not None and gain is not None and root.id != node.id:
         percent = "" if gain.percent is None else f" ({gain.percent:+.1f}%)"
         change = f"{gain.change:+.6g}{percent} against the baseline's {number(root.value(metric))}"
@@ -86,8 +89,14 @@ def _holdout(tree: SearchTree) -> dict[str, Any] | None:
     return {"name": now.name, "value": now.value, "baseline": first.value}
 
 
+def first_baseline(tree: SearchTree) -> Node | None:
+    """The campaign's first baseline among those that were measured as the present one is."""
+    return None if tree.root is None else tree.first_root(tree.root.propose.protocol) or tree.root
+
+
 def improvement(tree: SearchTree, metric: str) -> Improvement | None:
-    """The incumbent's change against the baseline of the present base."""
-    first = None if tree.root is None else tree.root.value(metric)
+    """The incumbent's change against the first baseline that was measured the same way."""
+    root = first_baseline(tree)
+    first = None if root is None else root.value(metric)
     last = None if tree.incumbent is None else tree.incumbent.value(metric)
     return None if first is None or last is None else Improvement.between(first, last)

@@ -1,6 +1,8 @@
 """What a commit about to be made would hold, as git's pre-commit hook sees it."""
 
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,6 +29,12 @@ class Staged:
         """The branch checked out; empty where HEAD is detached."""
         target = self._repo.references["HEAD"].target
         return target.removeprefix("refs/heads/") if isinstance(target, str) else ""
+
+    @property
+    def is_on_trunk(self) -> bool:
+        """Whether the branch checked out is the trunk that git's configuration names."""
+        config = self._repo.config
+        return "airesearch.trunk" in config and str(config["airesearch.trunk"]) == self.branch
 
     @property
     def agent(self) -> str:
@@ -68,10 +76,24 @@ class Staged:
 
     def after(self) -> Oid:
         """The tree that is staged; git itself reads the index, which may be in any of its forms."""
+        return Oid(hex=self._git(self._variables, "write-tree"))
+
+    def with_changes(self) -> Oid:
+        """The tree that a commit of all changes to files that git knows would have."""
+        index = Path(self._repo.path) / "index"
+        with tempfile.TemporaryDirectory(prefix="airesearch-") as aside:
+            copy = Path(aside) / "index"
+            if index.is_file():
+                shutil.copyfile(index, copy)
+            variables = {**self._variables, "GIT_INDEX_FILE": str(copy)}
+            self._git(variables, "add", "-u", "--", ":/")
+            return Oid(hex=self._git(variables, "write-tree"))
+
+    def _git(self, variables: Mapping[str, str], *words: str) -> str:
         done = subprocess.run(
-            [*GIT, "write-tree"],
+            [*GIT, *words],
             cwd=self._folder,
-            env=dict(self._variables),
+            env=dict(variables),
             capture_output=True,
             stdin=subprocess.DEVNULL,
             check=False,
@@ -79,4 +101,4 @@ class Staged:
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip()
             raise AiresearchError(f"git cannot say what is staged: {said}", "look: git status")
-        return Oid(hex=done.stdout.decode().strip())
+        return done.stdout.decode().strip()

@@ -90,6 +90,11 @@ class Lab:
         """The commit `oid` names."""
         return self.repo[oid].peel(pygit2.Commit)
 
+    def is_on_trunk(self, commit: str) -> bool:
+        """Whether trunk goes back to a commit: its own, or a promoted node's."""
+        trunk = self.trunk_tip
+        return str(trunk) == commit or self.repo.descendant_of(trunk, pygit2.Oid(hex=commit))
+
     def tree_of(self, commit: pygit2.Oid | str) -> pygit2.Oid:
         """The tree of a commit."""
         return self.commit_of(commit).tree_id

@@ -31,6 +31,7 @@ class Operator(StrEnum):
     MERGE = "merge"
     ABLATE = "ablate"
     REPLICATE = "replicate"
+    TRANSFER = "transfer"
 
 
 class Status(StrEnum):

@@ -46,6 +46,7 @@ CREATE TABLE node(
   microseconds INTEGER NOT NULL
 );
 CREATE INDEX by_base ON node(base, id);
+CREATE INDEX root ON node(protocol, id, base) WHERE parent IS NULL;
 CREATE INDEX measured ON node(base, id) WHERE trials > 0;
 CREATE INDEX waiting ON node(base, id) WHERE NOT is_settled OR verdict = 'keep';
 CREATE INDEX failed ON node(base, status, id) WHERE status <> 'ok';

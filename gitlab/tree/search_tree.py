@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import product
 from typing import Any, TypeVar
 
 from ..errors import AiresearchError
@@ -161,20 +162,36 @@ class SearchTree:
             *(self.base, metric, most),
         )
 
-    def extremes(self, metric: str, most: int) -> set[int]:
-        """The nodes with the lowest and those with the highest values, so many of each."""
-        sql = f"SELECT id FROM score WHERE {_ROOTED} AND metric = ? AND value IS NOT NULL"
-        low, high = (
-            self.ids(f"{sql} ORDER BY value {order}, id {order} LIMIT ?", self.base, metric, most)
-            for order in ("", "DESC")
-        )
-        return {*low, *high}
+    def extremes(self, metric: str, most: int, bases: Sequence[str]) -> set[int]:
+        """The nodes of some bases with the lowest and those with the highest values.
 
-    def measured(self, most: int, *, newest: bool) -> Sequence[int]:
-        """The first or the `newest` nodes that have a trial, in id order."""
+        So many of each.
+        """
+        found: set[int] = set()
+        for base, order in product(bases, ("", "DESC")):
+            sql = f"SELECT id FROM score WHERE {_ROOTED} AND metric = ? AND value IS NOT NULL"
+            sql += f" ORDER BY value {order}, id {order} LIMIT ?"
+            found.update(self.ids(sql, base, metric, most))
+        return found
+
+    def measured(self, most: int, bases: Sequence[str], *, newest: bool) -> Sequence[int]:
+        """The first or the `newest` nodes of some bases that have a trial, in id order."""
         order = "DESC" if newest else ""
         sql = f"SELECT id FROM node WHERE {_ROOTED} AND trials > 0 ORDER BY id {order} LIMIT ?"
-        return sorted(self.ids(sql, self.base, most))
+        found = sorted(node for base in bases for node in self.ids(sql, base, most))
+        return found[-most:] if newest else found[:most]
+
+    def bases_like(self, protocol: str) -> list[str]:
+        """The bases whose nodes were measured by a protocol, the oldest first."""
+        sql = "SELECT oid FROM base JOIN node ON node.base = base.id"
+        return [
+            str(oid)
+            for (oid,) in self.rows(
+                f"{sql} WHERE node.parent IS NULL AND node.protocol = ? GROUP BY oid"
+                " ORDER BY min(node.id)",
+                protocol,
+            )
+        ]
 
     def proposed_by(self, agent: str, before: int, *, besides: Sequence[int] = ()) -> int:
         """How many nodes with a lower id than `before` the agent proposed, but for some."""
@@ -209,6 +226,30 @@ class SearchTree:
         )
 
     # From here on, of all nodes:
+
+    def base_of(self, node: int) -> str | None:
+        """The commit of trunk that a node's lineage started from; None where that is not known."""
+        sql = "SELECT oid FROM base JOIN node ON node.base = base.id WHERE node.id = ?"
+        return next((str(oid) for (oid,) in self.rows(sql, node)), None)
+
+    def contenders(self) -> list[Node]:
+        """Nodes of earlier bases that were ahead and not settled, the shortest trials first.
+
+        Not those that another node was made from since, by a transfer or otherwise.
+        """
+        ids = self.ids(
+            f"SELECT id FROM node WHERE NOT {_ROOTED} AND base > 0 AND parent IS NOT NULL"
+            " AND status = 'ok' AND (verdict IS NULL OR verdict = 'keep')"
+            " AND NOT EXISTS(SELECT 1 FROM child WHERE parent = node.id)"
+            " ORDER BY microseconds / trials, id",
+            self.base,
+        )
+        return self.nodes.those(ids)
+
+    def first_root(self, protocol: str) -> Node | None:
+        """The first baseline that was measured by a protocol."""
+        sql = "SELECT id FROM node WHERE parent IS NULL AND protocol = ? ORDER BY id LIMIT 1"
+        return next(iter(self.nodes.those(self.ids(sql, protocol))), None)
 
     def alike(self, node: Node) -> list[Node]:
         """The older nodes whose trials may answer for this one's.

@@ -79,7 +79,7 @@ def answers_of(folder: Path) -> list[object]:
         tree.spent(),
         list(tree.rooted),
         tree.best("loss", "minimize", 5),
-        tree.extremes("loss", 3),
+        tree.extremes("loss", 3, [tree.base]),
         tree.alike(tree.nodes[MANY - 1]),
         tree.proposed_by("tuner", MANY - 7),
         {node: tree.children(node) for node in tree.nodes},

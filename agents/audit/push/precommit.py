@@ -1,18 +1,24 @@
 """What git's pre-commit hook asks: may this commit be made?"""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ....gitlab.errors import AiresearchError
 from ....gitlab.hooks.staged import Staged
+from ....gitlab.reader.values import Unsound
 from ....gitlab.store.change import compare
 from ...setup.task_file import read_task
 from ...setup.team_policies import read_permits
+from ...trunk.forecast import forecast
 from .refusal import refusal
 
 
-def check_commit(folder: Path, variables: Mapping[str, str]) -> None:
-    """Raises AiresearchError with every reason where the staged change may not be committed."""
+def check_commit(folder: Path, variables: Mapping[str, str]) -> str:
+    """What the commit would cost the campaign, in a sentence; empty where it costs nothing.
+
+    Raises AiresearchError with every reason where the staged change may not be committed.
+    """
     staged = Staged(folder, variables)
     if staged.branch.startswith("node/") and not staged.agent:
         raise AiresearchError(
@@ -29,7 +35,7 @@ def check_commit(folder: Path, variables: Mapping[str, str]) -> None:
                 f"was promoted since, in {listed}",
                 f"to bring it up to date and keep your changes: {staged.catch_up(at)}",
             )
-        return
+        return _cost(staged)
     lab, before = staged.lab, staged.before()
     policy = read_permits(lab, before, read_task(lab, before)).get(staged.agent)
     if policy is None:
@@ -40,3 +46,14 @@ def check_commit(folder: Path, variables: Mapping[str, str]) -> None:
     decision = policy.check(compare(lab.repo, before, staged.after()))
     if not decision.allowed:
         raise refusal("this change may not be committed", decision.reasons)
+    return ""
+
+
+def _cost(staged: Staged) -> str:
+    """Of a commit on the trunk; empty where it cannot be told."""
+    if not staged.is_on_trunk:
+        return ""
+    with suppress(AiresearchError, Unsound):
+        lab, before = staged.lab, staged.before()
+        return forecast(lab, read_task(lab, before, checked=False), before, staged.after())
+    return ""

@@ -57,5 +57,6 @@ def _history(brief: Brief) -> list[str]:
     for past in (*sorted(best, key=lambda past: past.node), *last):
         score = "" if past.score is None else f"{past.score:.6g}"
         why = one_line(past.reason, _LONGEST_REASON).replace("|", "\\|")
+        why = f"(of an earlier base) {why}".rstrip() if past.is_older else why
         lines.append(f"| {past.node} | {past.status} | {score} | {why} |")
     return lines
