@@ -10,6 +10,7 @@ import noise_forgeries
 import push_on_nodes
 import push_on_trunk
 import pytest
+import rules_forgeries
 from agreeing import compare
 from airesearch.agents.audit.push.push import push_faults
 from airesearch.agents.audit.push.rights import Rights
@@ -44,6 +45,7 @@ LABS: dict[Callable[[Path], Path], dict[str, tuple[forgeries.Forgery, str]]] = {
     counted: {"a duplicate by program where lines count": forgeries.COUNTED},
     noise_forgeries.contested: noise_forgeries.FORGERIES,
     merge_forgeries.merged: merge_forgeries.FORGERIES,
+    rules_forgeries.ruled: rules_forgeries.FORGERIES,
 }
 ATTACKS = push_on_nodes.ATTACKS | push_on_trunk.ATTACKS
 
