@@ -61,7 +61,6 @@ class Campaign:
 
     def look(self) -> Snapshot:
         """A snapshot of what all workers did by now, under the rules that trunk has now."""
-        before = self._tree.base, self._tree.rules
         self.lab.fetch()
         self._tree.refresh()
         many = max(_LOOSE, isqrt(self._tree.next_id // 2))
@@ -69,7 +68,8 @@ class Campaign:
             pack_refs(self.lab.repo)
             self._tree.refresh()
             self._loose_refs = self._tree.loose_refs
-        if (self._tree.base, self._tree.rules) != before or self._tree.absent:
+        seen = self.now.measured.base, self.now.in_force
+        if (self._tree.base, self._tree.rules) != seen or self._tree.absent:
             self.now = self._snapshot()
         return self.now
 
@@ -99,6 +99,7 @@ class Campaign:
         return Snapshot(
             lab,
             tree,
+            tree.rules,
             task,
             team=ready_team(lab, files, task, self._variables),
             permits=read_permits(lab, files, task),

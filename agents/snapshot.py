@@ -21,13 +21,12 @@ from .trunk.measured import Measured
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Task, team and policies never change in it: they are of the commit `tree.rules`.
-
-    Nor does the protocol, which is of `tree.base`.
-    """
+    """Task, team, policies and protocol never change in it, wherever `tree` stands by now."""
 
     lab: Lab
     tree: LabTree
+    in_force: str
+    """The commit of the trunk that task, team and policies are of."""
     task: Task
     team: tuple[Agent, ...]
     permits: Mapping[str, ProposerPolicy]
@@ -44,17 +43,17 @@ class Snapshot:
     @property
     def rules(self) -> str | None:
         """What a record names as the rules in force; None where those are always the base's."""
-        return self.tree.rules if self.task.is_split else None
+        return self.in_force if self.task.is_split else None
 
     def candidate(self, tree: Oid, rules: str | None) -> Oid:
         """What is measured of a tree that was made under `rules`."""
-        return self.lab.edited(tree, self.measured.candidate(rules or self.tree.base))
+        return self.lab.edited(tree, self.measured.candidate(rules or self.measured.base))
 
     def carried(self, node: Node) -> Oid:
         """The files of a node, and what people changed since that is no part of its program."""
         tree = self.lab.tree_of(node.tip)
-        before = node.rules or self.tree.base_of(node.id) or self.tree.base
-        return self.lab.edited(tree, self.measured.carried(str(tree), before, self.tree.rules))
+        before = node.rules or self.tree.base_of(node.id) or self.measured.base
+        return self.lab.edited(tree, self.measured.carried(str(tree), before, self.in_force))
 
     def agent_for(self, node: int) -> Agent:
         """The agents take turns by node."""
@@ -84,7 +83,7 @@ class Snapshot:
 
     def task_under(self, rules: str | None) -> Task | None:
         """The task at the commit that a record names for its rules; None where it does not read."""
-        return self.measured.task_at(rules or self.tree.base)
+        return self.measured.task_at(rules or self.measured.base)
 
     def notice(self, sentence: str) -> None:
         """Something the user should know when the command ends."""

@@ -48,10 +48,10 @@ class New:
 
 def propose_baseline(now: Snapshot, node: int) -> Node:
     """The trunk as it stands, as a node: proposed by nobody, measured like any other."""
-    lab, base = now.lab, now.tree.base
+    lab, base = now.lab, now.measured.base
     ground = lab.tree_of(base)
     # With what people changed since that is no part of the program.
-    tree = lab.edited(ground, now.measured.carried(str(ground), base, now.tree.rules))
+    tree = lab.edited(ground, now.measured.carried(str(ground), base, now.in_force))
     record = Propose(
         agent=GIT_ALONE,
         subject="baseline, the trunk as it stands",
@@ -175,8 +175,7 @@ def _commit(
 
     Raises RefMoved where people changed the rules meanwhile: then it is held against those.
     """
-    rules = now.rules
-    _require_same_rules(now, rules)
+    _require_same_rules(now)
     lab, parents, author = now.lab, new.expansion.parents, _policy(now, new).agent
     receipt = proposal.receipt or receipt_of(lab.home, new.id, author) or Receipt()
     known = (receipt.model, receipt.tokens_in, receipt.tokens_out, receipt.cost_usd)
@@ -194,7 +193,7 @@ def _commit(
         diff=change.diff,
         diff_path=change.listed,
         candidate=str(now.candidate(tree, now.rules)),
-        program=program(lab, lab.tree_of(now.tree.base), tree, now.measured.is_counted),
+        program=program(lab, lab.tree_of(now.measured.base), tree, now.measured.is_counted),
         protocol=str(now.protocol),
         model=receipt.model,
         tokens_in=receipt.tokens_in,
@@ -202,7 +201,7 @@ def _commit(
         tokens_out=receipt.tokens_out,
         cost_usd=None if known == (None,) * 4 else Dollars(receipt.cost_usd),
         transcript=None if transcript is None else str(transcript.oid),
-        rules=rules,
+        rules=now.rules,
     )
     try:
         tip = lab.commit(
@@ -216,18 +215,19 @@ def _commit(
         )
     except AiresearchError as error:
         lab.fetch()
-        _require_same_rules(now, rules, error)
+        _require_same_rules(now, error)
         raise
     forget(lab.home, new.id)
     return Node(tip, parents[0].tip, tip, record)
 
 
-def _require_same_rules(
-    now: Snapshot, rules: str | None, error: AiresearchError | None = None
-) -> None:
-    """Raises RefMoved where people changed them meanwhile."""
+def _require_same_rules(now: Snapshot, error: AiresearchError | None = None) -> None:
+    """Raises RefMoved where people changed them meanwhile.
+
+    Not where they changed what is measured: then what was paid for is recorded where it grew.
+    """
     now.tree.refresh()
-    if now.rules != rules:
+    if now.tree.rules != now.in_force and now.tree.base == now.measured.base:
         raise RefMoved("the rules changed while this was proposed") from error
 
 
@@ -249,7 +249,7 @@ def _brief(now: Snapshot, new: New, policy: Policy, assignment: str) -> Brief:
         goal=objective.goal,
         seed=now.draws(new.id).getrandbits(31),
         proposal_index=proposed + in_the_making,
-        base=_past(now, root, policy, now.tree.rules),
+        base=_past(now, root, policy, now.in_force),
         past=History(
             _remembered(tree, objective.metric, _telling_bases(now)),
             lambda node: _past(now, tree.nodes[node], policy, tree.nodes[node].proposed),

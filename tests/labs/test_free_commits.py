@@ -1,11 +1,15 @@
 """A person's commit costs what it changes: who works, and what is written beside, cost nothing."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 from noisy import TRAIN as NOISY_TRAIN
 from noisy import turn
+from pushes import shared_lab
 from split_labs import SCRIPT, TEAM, best, change, commit, edited, split, split_files, train, trials
 from toys import airesearch, git, lr, repository
 
@@ -125,3 +129,79 @@ def test_a_key_of_the_team_in_the_task_says_where_it_stands(tmp_path: Path) -> N
     assert said.code == 1
     assert "search stands in team.yaml" in said.err
     assert SCRIPT in files
+
+
+def shared(folder: Path) -> tuple[Path, Path]:
+    """A guarded lab that `folder` works in, and another clone of it."""
+    url = shared_lab(folder.parent / "shared.git").as_uri()
+    git(folder, "remote", "add", "origin", url)
+    git(folder, "push", "-q", "origin", "--all")
+    git(folder, "fetch", "-q", "origin")
+    git(folder.parent, "clone", "-q", url, "person")
+    return folder, folder.parent / "person"
+
+
+def test_from_another_clone_while_workers_run(tmp_path: Path) -> None:
+    """A person pushes all day: no trial is lost or measured twice, and a guarded lab takes it."""
+    slow = [lr(0.5 - n / 50) for n in range(1, 9)]
+    worker, person = shared(split(tmp_path / "lab", slow))
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-m", "airesearch", "run", "--publish"],
+            cwd=worker,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(2)
+    ]
+    for what in ("more budget", "a policy", "the README", "documents"):
+        git(person, "pull", "-q", "--rebase")
+        commit(person, FREE[what])
+        while subprocess.run(["git", "-C", person, "push", "-q"], check=False).returncode:
+            git(person, "pull", "-q", "--rebase")  # a promotion was first
+    for run in runs:
+        _, err = run.communicate(timeout=100)
+        assert run.returncode in (0, 3), err.decode()
+    nodes = airesearch(worker, "log", "--json").json()
+    assert sorted(node["node"] for node in nodes) == list(range(9))
+    assert [node["parent"] for node in nodes].count(None) == 1
+    assert trials(worker) == 9
+    git(person, "fetch", "-q", "origin", "+refs/heads/*:refs/remotes/origin/*")
+    assert airesearch(person, "verify").code == 0
+
+
+def test_who_comes_late_is_held_to_the_rules_in_force(tmp_path: Path) -> None:
+    """Proposed before others forbade a folder, and pushed after: what both allow may come."""
+    help_too = lr(0.2)
+    help_too["write"]["lib/help.py"] = "HELP = 1\n"
+    worker, person = shared(split(tmp_path / "lab", [lr(0.6), help_too]))
+    assert airesearch(worker, "run").code == 0
+    commit(person, {"policies/scripted.yaml": "read: ['*']\nwrite: [train.py]\n"})
+    git(person, "push", "-q")
+    git(worker, "push", "-q", "origin", "node/000001")
+    done = subprocess.run(
+        ["git", "-C", worker, "push", "origin", "node/000002"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode
+    assert "scripted was not allowed this change: lib/help.py" in done.stderr
+
+
+def test_a_worker_that_comes_late_proposes_again(tmp_path: Path) -> None:
+    """The rules change while an agent works: its answer is held to those, not asked for again."""
+    agent = "sleep 2; echo HELP = 1 > lib/help.py; echo asked >> {asked}"
+    asked = tmp_path / "asked"
+    team = f"team:\n  coder: {{backend: command, command: \"sh -c '{agent}'\"}}\n"
+    folder = split(tmp_path / "lab", [], sandbox="none")
+    commit(folder, {"team.yaml": team.replace("{asked}", str(asked)), "lib/help.py": "HELP = 0\n"})
+    assert airesearch(folder, "step").code == 0
+    step = subprocess.Popen([sys.executable, "-m", "airesearch", "step"], cwd=folder)
+    time.sleep(1.5)
+    commit(folder, {"policies/coder.yaml": "read: ['*']\nwrite: [train.py]\n"})
+    assert step.wait(60) == 0
+    last = airesearch(folder, "log", "--json").json()[0]
+    assert last["status"] == "denied"
+    assert asked.read_text() == "asked\n"
+    assert airesearch(folder, "verify").code == 0
