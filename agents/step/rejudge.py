@@ -1,9 +1,11 @@
 """After the rules of judging changed: verdicts from what was measured, and the best that holds."""
 
 from contextlib import suppress
+from pathlib import Path
 
 from ...gitlab.errors import RefMoved
 from ...gitlab.record.facts import Verdict
+from ...gitlab.store.own_file import read_own, write_own
 from ...gitlab.tree.search_tree import Node
 from ...policies.promotion.decide import Ruling
 from ..campaign import Campaign
@@ -23,11 +25,29 @@ def rejudge(campaign: Campaign) -> None:
     now = campaign.look()
     if now.rules is None or campaign.judged_by == now.rules:
         return
+    done = f"{now.measured.base} {judging(now.task)!r}".encode()
+    note = now.lab.home / "judged"
     with suppress(RefMoved):
-        for node in list(now.tree.rooted):
-            _judge_anew(now, now.tree.nodes[node])
+        if _differ(now) and _noted(note) != done:
+            for rules in _differ(now):
+                for node in now.tree.with_verdict_under(rules):
+                    _judge_anew(now, now.tree.nodes[node])
+            write_own(note, done)
         _step_down(campaign.look())
         campaign.judged_by = now.rules
+
+
+def _noted(note: Path) -> bytes:
+    with suppress(OSError):
+        return read_own(note)
+    return b""
+
+
+def _differ(now: Snapshot) -> list[str]:
+    """The rules that verdicts name, and that judge otherwise than those in force."""
+    mine = judging(now.task)
+    tasks = {rules: now.task_under(rules or None) for rules in now.tree.judged_under()}
+    return [rules for rules, task in tasks.items() if task is None or judging(task) != mine]
 
 
 def _judge_anew(now: Snapshot, node: Node) -> None:

@@ -2,16 +2,15 @@
 
 from enum import IntEnum
 
-from ...gitlab.errors import AiresearchError
 from ...gitlab.reader.trees import edits, read
 from ...gitlab.reader.values import EMPTY, Objects
 from ...gitlab.record.paths import TASK_FILE, TEAM_FILE
 from ...gitlab.record.text import quote_path
 from ...policies.paths import is_under
 from ...policies.task.measurement import measurement
-from ...policies.task.task import Task, load_task
+from ...policies.task.task import Task
 from .measured import is_same_file
-from .outside import is_on_the_bus, is_outside, read_split_task
+from .outside import is_on_the_bus, is_outside, task_in
 
 
 class Cost(IntEnum):
@@ -29,10 +28,9 @@ def cost(objects: Objects, before: str, after: str) -> tuple[Cost, str]:
 
     Raises Unsound where an object is.
     """
-    task = read_split_task(objects, after)
-    if task is None:
+    task, old = task_in(objects, after), task_in(objects, before)
+    if task is None or not task.is_split:
         return Cost.BASE, f"it has no {TEAM_FILE} that reads"
-    old = read_split_task(objects, before) or _read_old(objects, before)
     if old is None:
         return Cost.BASE, f"what stood before has no {TASK_FILE}"
     if measurement(old) != measurement(task):
@@ -68,15 +66,6 @@ def starts_base(objects: Objects, commit: str) -> bool:
     if not here.parents or read(objects, here.tree, TEAM_FILE) is None:
         return True
     return cost(objects, objects.commit(here.parents[0]).tree, here.tree)[0] is Cost.BASE
-
-
-def _read_old(objects: Objects, tree: str) -> Task | None:
-    """The task of a lab that has no `team.yaml` yet."""
-    text = read(objects, tree, TASK_FILE)
-    try:
-        return None if text is None else load_task(text)
-    except AiresearchError:
-        return None
 
 
 def _moved(objects: Objects, tree: str, old: Task, task: Task) -> str:

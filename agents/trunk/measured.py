@@ -13,7 +13,7 @@ from ...gitlab.reader.values import EMPTY, PLAIN_FILE, Entry, Objects, object_id
 from ...gitlab.record.paths import BUS, TASK_FILE
 from ...policies.task.measurement import measurement
 from ...policies.task.task import Task
-from .outside import is_on_the_bus, is_outside, read_split_task
+from .outside import is_on_the_bus, is_outside, task_in
 from .same_code import is_same_code
 
 Changes = Mapping[str, Entry | None]
@@ -34,12 +34,13 @@ class Measured:
     @cached_property
     def task(self) -> Task | None:
         """The task at the base, where it has a `team.yaml`; else None."""
-        return self.task_at(self.base)
+        task = self.task_at(self.base)
+        return task if task is not None and task.is_split else None
 
     def task_at(self, rules: str) -> Task | None:
-        """The task at a commit of the trunk that has a `team.yaml`; None at any other."""
+        """The task at a commit of the trunk; None where none reads."""
         if rules not in self._tasks:
-            self._tasks[rules] = read_split_task(self.objects, self._tree(rules))
+            self._tasks[rules] = task_in(self.objects, self._tree(rules))
         return self._tasks[rules]
 
     @cached_property
@@ -88,7 +89,7 @@ class Measured:
             mine = find(self.objects, tree, edit.path)
             if is_on_the_bus(edit.path) or mine == edit.new:
                 continue
-            is_free = task is not None and is_outside(task, edit.path)
+            is_free = task is not None and task.is_split and is_outside(task, edit.path)
             if is_free or is_same_file(self.objects, edit.path, mine, edit.new):
                 found[edit.path] = edit.new
         return found

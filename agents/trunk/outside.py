@@ -9,13 +9,11 @@ from ...policies.task.rules import files_in, plain
 from ...policies.task.task import Task, load_task
 
 
-def read_split_task(objects: Objects, tree: str) -> Task | None:
-    """The task in a tree with a `team.yaml`; None where it holds none, or none that reads."""
-    team, text = read(objects, tree, TEAM_FILE), read(objects, tree, TASK_FILE)
-    if team is None or text is None:
-        return None
+def task_in(objects: Objects, tree: str) -> Task | None:
+    """The task in a tree, with its team; None where it holds none, or none that reads."""
+    text, team = read(objects, tree, TASK_FILE), read(objects, tree, TEAM_FILE)
     try:
-        return load_task(text, team)
+        return None if text is None else load_task(text, team)
     except AiresearchError:
         return None
 

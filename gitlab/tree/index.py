@@ -41,6 +41,7 @@ CREATE TABLE node(
   program TEXT,
   status TEXT,
   verdict TEXT,
+  rules TEXT NOT NULL,       -- those that the verdict names, empty where none
   is_settled INTEGER NOT NULL,
   trials INTEGER NOT NULL,
   microseconds INTEGER NOT NULL
@@ -48,6 +49,7 @@ CREATE TABLE node(
 CREATE INDEX by_base ON node(base, id);
 CREATE INDEX root ON node(protocol, id, base) WHERE parent IS NULL;
 CREATE INDEX measured ON node(base, id) WHERE trials > 0;
+CREATE INDEX judged ON node(base, rules, id) WHERE verdict IS NOT NULL;
 CREATE INDEX waiting ON node(base, id) WHERE NOT is_settled OR verdict = 'keep';
 CREATE INDEX failed ON node(base, status, id) WHERE status <> 'ok';
 CREATE INDEX replicated ON node(base, trials) WHERE trials > 1;
@@ -276,7 +278,7 @@ class Index:
             if row is not None:
                 base, debugs = row[0], row[1] + 1 if is_debug else 0
         self._run(
-            f"INSERT INTO node VALUES({', '.join('?' * 15)})",
+            f"INSERT INTO node VALUES({', '.join('?' * 16)})",
             node.id,
             base,
             debugs,
@@ -289,6 +291,7 @@ class Index:
             node.propose.program if node.answers else None,
             node.status,
             node.verdict,
+            (node.judged.rules or "") if node.judged else "",
             node.is_settled,
             len(node.trials),
             sum(_microseconds(trial.duration) for trial in node.trials),

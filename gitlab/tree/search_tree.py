@@ -225,6 +225,16 @@ class SearchTree:
             *(self.base, metric),
         )
 
+    def judged_under(self) -> list[str]:
+        """Which rules the verdicts that stand name; empty for those that name none."""
+        sql = f"SELECT DISTINCT rules FROM node WHERE {_ROOTED} AND verdict IS NOT NULL"
+        return [str(rules) for (rules,) in self.rows(sql, self.base)]
+
+    def with_verdict_under(self, rules: str) -> Sequence[int]:
+        """The nodes whose verdict names these, in id order."""
+        sql = f"SELECT id FROM node WHERE {_ROOTED} AND rules = ? AND verdict IS NOT NULL"
+        return self.ids(f"{sql} ORDER BY id", self.base, rules)
+
     # From here on, of all nodes:
 
     def base_of(self, node: int) -> str | None:

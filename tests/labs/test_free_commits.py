@@ -5,13 +5,15 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
+import pygit2
 import yaml
+from airesearch.agents.trunk.cost import cost, starts_base
+from airesearch.gitlab.store.objects import LibgitObjects
 from noisy import TRAIN as NOISY_TRAIN
 from noisy import turn
 from pushes import shared_lab
 from split_labs import SCRIPT, TEAM, best, change, commit, edited, split, split_files, train, trials
-from toys import airesearch, git, lr, repository
+from toys import EVALUATE, airesearch, git, lr, repository
 
 OTHER_TEAM = yaml.safe_dump(
     {
@@ -20,7 +22,7 @@ OTHER_TEAM = yaml.safe_dump(
         "search": {"policy": "greedy"},
     }
 )
-OTHERS = yaml.safe_dump({"turns": [lr(0.12)]})
+OTHERS = yaml.safe_dump({"turns": [lr(0.1995)]})
 FREE: dict[str, dict[str, str | None]] = {
     "another agent": {"team.yaml": OTHER_TEAM, "prompts/others.yaml": OTHERS},
     "more budget": {"team.yaml": yaml.safe_dump({**TEAM, "budget": {"trials": 900}})},
@@ -29,29 +31,34 @@ FREE: dict[str, dict[str, str | None]] = {
     "the README": {"README.md": "a toy, and what it is for\n"},
     "a README less": {"README.md": None},
     "documents": {"docs/notes.txt": "notes\n", ".github/workflows/ci.yaml": "on: push\n"},
-    "a comment at a knob": {"train.py": train(0.2, "  # fixed")},
-    "formatting": {"train.py": train(0.2).replace("LR = ", "LR  =  ")},
+    "a comment at a knob": {"train.py": train("@", "  # fixed")},
+    "formatting": {"train.py": train("@").replace("LR = ", "LR  =  ")},
     "the task's name": {"airesearch.yaml": ""},
 }
 
 
-@pytest.mark.parametrize("what", FREE)
-def test_a_free_commit(tmp_path: Path, what: str) -> None:
-    folder = split(tmp_path / "lab", [lr(0.2), lr(0.3), lr(0.15)])
-    assert airesearch(folder, "run", "--trials", "2").code == 0
-    assert (best(folder), trials(folder)) == (1, 3)
-    files = FREE[what]
-    commit(folder, {"airesearch.yaml": edited(folder, name="b")} if "" in files.values() else files)
-    assert (best(folder), trials(folder)) == (1, 3)
+def test_commits_that_cost_nothing(tmp_path: Path) -> None:
+    """One after the other, with a trial after each: the search goes on, and they travel with it."""
+    turns = [lr(0.2), *(lr(0.2 - n / 200) for n in range(1, len(FREE) + 1))]
+    folder = split(tmp_path / "lab", turns)
     assert airesearch(folder, "step").code == 0
+    for count, (what, files) in enumerate(FREE.items(), 1):
+        value = (folder / "train.py").read_text().partition("LR = ")[2].partition("\n")[0]
+        files = {path: text and text.replace("@", value) for path, text in files.items()}
+        if "airesearch.yaml" in files:
+            files = {"airesearch.yaml": edited(folder, name="b")}
+        commit(folder, files)
+        assert (best(folder), trials(folder)) == (count, count + 1), what
+        assert airesearch(folder, "step").code == 0, what
+        assert best(folder) == count + 1, "and the search went on from it"
+        for path, text in files.items():
+            there = folder / path
+            assert path == "train.py" or (there.read_text() if there.exists() else None) == text
     nodes = airesearch(folder, "log", "--json").json()
     assert [node["parent"] for node in nodes].count(None) == 1, "no baseline anew"
-    assert best(folder) == 3, "and the search went on from it"
-    assert airesearch(folder, "verify").code == 0
     assert git(folder, "status", "--porcelain") == ""
-    for path, text in files.items():
-        if text:
-            assert (folder / path).read_text() == text or path == "train.py", "it travelled"
+    said = airesearch(folder, "verify")
+    assert said.code == 0, said.out
 
 
 def test_a_candidate_in_confirmation_goes_on(tmp_path: Path) -> None:
@@ -74,31 +81,34 @@ def test_a_candidate_in_confirmation_goes_on(tmp_path: Path) -> None:
     assert airesearch(folder, "verify").out.endswith("everything is true\n")
 
 
-COSTLY: dict[str, dict[str, str | None]] = {
+COSTLY: dict[str, dict[str, str]] = {
     "a program": {"train.py": train(0.3)},
-    "a comment that Cython reads": {"train.py": "# cython: boundscheck=False\n" + train(0.2)},
-    "an encoding": {"train.py": "# -*- coding: latin-1 -*-\n" + train(0.2)},
-    "an interpreter": {"train.py": "#!/usr/bin/python3\n" + train(0.2)},
-    "a type": {"train.py": train(0.2, "  # type: float")},
-    "what a script needs": {"train.py": "# /// script\n# ///\n" + train(0.2)},
+    "a comment that Cython reads": {"train.py": "# cython: boundscheck=False\n" + train(0.5)},
+    "an encoding": {"train.py": "# -*- coding: latin-1 -*-\n" + train(0.5)},
+    "an interpreter": {"train.py": "#!/usr/bin/python3\n" + train(0.5)},
+    "a type": {"train.py": train(0.5, "  # type: float")},
+    "what a script needs": {"train.py": "# /// script\n# ///\n" + train(0.5)},
     "git's attributes": {".gitattributes": "*.py text eol=crlf\n"},
-    "the evaluator": {"evaluate.py": None},
-    "a comment in the evaluator": {"evaluate.py": None},
+    "the evaluator": {"evaluate.py": EVALUATE.replace("score =", "scored = score =")},
+    "a comment in the evaluator": {"evaluate.py": EVALUATE + "# a comment\n"},
     "new data": {"data.txt": "1\n"},
-    "a limit": {"airesearch.yaml": ""},
+    "a program moved to an inert path": {"docs/train.py": train(0.5)},
 }
 
 
-@pytest.mark.parametrize("what", COSTLY)
-def test_a_commit_that_starts_a_base(tmp_path: Path, what: str) -> None:
-    folder = split(tmp_path / "lab", [lr(0.2), lr(0.3), lr(0.15)])
-    assert airesearch(folder, "run", "--trials", "2").code == 0
-    files = dict(COSTLY[what])
-    if "evaluate.py" in files:
-        files = {"evaluate.py": (folder / "evaluate.py").read_text() + "\n# a comment\n"}
-    if "airesearch.yaml" in files:
-        files = {"airesearch.yaml": edited(folder, budget={"trial_seconds": 21})}
-    commit(folder, files)
+def test_commits_that_start_a_base(tmp_path: Path) -> None:
+    folder = split(tmp_path / "lab", [lr(0.2)])
+    limit = {"a limit": {"airesearch.yaml": edited(folder, budget={"trial_seconds": 21})}}
+    for what, files in (COSTLY | limit).items():
+        if "docs/train.py" in files:
+            (folder / "train.py").unlink()
+        commit(folder, dict(files))
+        before, after = (git(folder, "rev-parse", f"{at}^{{tree}}").strip() for at in ["@~", "@"])
+        objects = LibgitObjects(pygit2.Repository(folder))
+        assert starts_base(objects, git(folder, "rev-parse", "@").strip()), what
+        assert cost(objects, before, after)[1], what
+        git(folder, "reset", "-q", "--hard", "@~")
+    commit(folder, dict(COSTLY["new data"]))
     assert airesearch(folder, "step").code == 0
     last = airesearch(folder, "log", "--json").json()[0]
     assert (last["operator"], last["parent"]) == ("draft", None)

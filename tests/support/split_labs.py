@@ -66,6 +66,6 @@ def best(folder: Path) -> int:
     return int(airesearch(folder, "best", "--json").json()["node"])
 
 
-def train(lr: float, comment: str = "") -> str:
+def train(lr: float | str, comment: str = "") -> str:
     """The candidate, with a comment at its knob."""
     return TRAIN.replace("LR = 0.5", f"LR = {lr}{comment}")
