@@ -1,6 +1,7 @@
 """The lab as a push would leave it. Nothing here moves a ref."""
 
 from collections.abc import Container, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -66,12 +67,13 @@ class PushView:
 
         Raises Unsound where one does not parse.
         """
-        walk = self._repo.walk(new)
-        for oid in self._tips:
-            walk.hide(oid)
         try:
+            walk = self._repo.walk(new)
+            for oid in self._tips:
+                with suppress(ValueError, pygit2.GitError):  # a ref that is broken hides nothing
+                    walk.hide(oid)
             yield from (oid for oid in (str(commit.id) for commit in walk) if oid not in known)
-        except pygit2.GitError as error:
+        except (ValueError, pygit2.GitError) as error:
             raise Unsound(f"what {new} grew from does not parse") from error
 
     @cached_property

@@ -172,3 +172,13 @@ def test_names_by_themselves() -> None:
     assert mistakable("team", "team/main")
     assert not mistakable("teams", "team/main")
     assert not like_a_labs("alice/idea", "main")
+
+
+def test_a_branch_that_leads_to_no_commit_git_can_read_stops_no_push(world: World) -> None:
+    """As an older server may have taken it in; the claims of what comes are all that is judged."""
+    broken = b"tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904\nauthor nobody\n\nbroken\n"
+    words = ["git", "-C", world.shared, "hash-object", "-t", "commit", "--literally", "-w"]
+    done = subprocess.run([*words, "--stdin"], input=broken, capture_output=True, check=True)
+    (world.shared / "refs" / "heads" / "broken").write_bytes(done.stdout)
+    pushed = world.push("main^:refs/heads/idea")
+    assert pushed.returncode == 0, pushed.stderr
