@@ -38,7 +38,7 @@ def read_rules(objects: Objects, tree: str) -> Rules:
     team = read(objects, tree, TEAM_FILE)
     if team is None and find(objects, tree, TEAM_FILE) is not None:
         raise AiresearchError(f"{TEAM_FILE} is no regular file")
-    task = _load_task(text, team)
+    task = load_task(text, team)
     policies: dict[str, Policy] = {GIT_ALONE: merge_policy(task)}
     for name, member in task.team.items():
         file = policy_file(name)
@@ -53,12 +53,6 @@ def read_rules(objects: Objects, tree: str) -> Rules:
             if file.endswith((".yaml", ".yml")) and file not in map(policy_file, task.team):
                 raise AiresearchError(f"{file} is the policy of no agent of the team")
     return Rules(task, policies)
-
-
-@lru_cache(maxsize=64)
-def _load_task(text: bytes, team: bytes | None) -> Task:
-    # Most bases of a lab have the same task, and YAML is slow.
-    return load_task(text, team)
 
 
 @lru_cache(maxsize=64)

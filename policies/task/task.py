@@ -196,6 +196,8 @@ def parse_task(source: str | bytes, team: str | bytes | None = None) -> Task:
     return task
 
 
+# Most commits of a trunk have the same task, and YAML is slow.
+@lru_cache(maxsize=64)
 def load_task(source: str | bytes, team: str | bytes | None = None) -> Task:
     """The same with types alone checked: to look at a lab whose task no longer runs, and faster."""
     return _merged(*_documents(source, team))
