@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from ...gitlab.errors import AiresearchError
+from ...gitlab.lab.checkout import left_behind
 from ...gitlab.lab.lab import Lab
 from ...gitlab.store.refs import replaced
 from ...gitlab.store.trees import Oid, find, read
@@ -50,6 +51,9 @@ def examine(lab: Lab | None, variables: Mapping[str, str]) -> list[Finding]:
             of_lab = [Finding("task", "ok", task.name)]
             if disguise := replaced(lab.repo):
                 of_lab.append(Finding("replace", "warn", disguise, "git replace -d OBJECT"))
+            if behind := left_behind(lab.repo, lab.trunk):
+                says = f"it is behind {lab.trunk}, left at {behind[0]}: do not commit from here"
+                of_lab.append(Finding("checkout", "warn", says, behind[1]))
         except AiresearchError as error:
             of_lab = [Finding("task", "mend", error.what, error.mend)]
         if task is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ...agents.trunk.forecast import forecast
 from ...gitlab.hooks.staged import Staged
+from ...gitlab.lab.checkout import left_behind
 from ...gitlab.record.text import plural
 from ...policies.budget import spent
 from . import summary
@@ -18,7 +19,7 @@ from .rows import number
 def facts(view: LabView) -> dict[str, Any]:
     """Task, nodes, the best and what is spent, as stable JSON."""
     used, budget, noise = spent(view.tree), view.task.budget, view.noise
-    home = view.lab.home
+    home, behind = view.lab.home, left_behind(view.lab.repo, view.lab.trunk)
     return {
         "name": view.task.name,
         "trunk": view.lab.trunk,
@@ -29,6 +30,7 @@ def facts(view: LabView) -> dict[str, Any]:
         "trials": {"spent": used.trials, "budget": budget.trials},
         "hours": {"spent": used.hours, "budget": budget.hours},
         "commit_costs": _commit_costs(view),
+        "behind": {"at": behind[0], "catch_up": behind[1]} if behind else None,
         # Of the record, and of what is kept or running beside it and may be deleted.
         "disk": {"objects": _mib(home.parent / "objects"), "airesearch": _mib(home)},
     }
@@ -77,6 +79,9 @@ def lines(facts: Mapping[str, Any]) -> Iterator[str]:
     yield f"hours   {_of(facts['hours'], '.2f')}"
     if facts["commit_costs"] is not None:
         yield f"commit  of what is changed here costs {facts['commit_costs'] or 'nothing'}"
+    if behind := facts["behind"]:
+        yield f"behind  this checkout was left at {behind['at']}; to bring it up to date:"
+        yield f"        {behind['catch_up']}"
     kept = facts["disk"]
     yield f"disk    {kept['objects']:,} MiB of record, {kept['airesearch']:,} in .git/airesearch"
 

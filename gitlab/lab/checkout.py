@@ -103,6 +103,17 @@ def catch_up(repo: pygit2.Repository, at: str, new: pygit2.Oid) -> str:
     )
 
 
+def left_behind(repo: pygit2.Repository, branch: str) -> tuple[str, str] | None:
+    """The commit of `branch` that this checkout was left at, and what brings it up to date."""
+    at = None if repo.is_bare else tip(repo, BEHIND)
+    if at is None or repo.head_is_detached or repo.head.name != f"refs/heads/{branch}":
+        return None
+    if at == repo.head.target:  # a worker ended before the branch moved
+        return None
+    short = str(at)[:10]
+    return short, catch_up(repo, short, repo.head.target)
+
+
 class Checkout:
     """A checkout before its branch moves; what it needs is read here, before anything changes.
 

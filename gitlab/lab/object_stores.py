@@ -45,10 +45,10 @@ def _settings(repo: pygit2.Repository) -> Iterator[tuple[bytes, bytes]]:
     for line in listed.split(b"\0"):
         name, _, value = line.partition(b"\n")
         yield name, value
-    for name in dict.fromkeys(setting_names(repo.config)):
-        if _REWRITE.fullmatch(name.encode()):
-            for value in repo.config.get_multivar(name):
-                yield name.encode(), value.encode()
+    for known in dict.fromkeys(setting_names(repo.config)):
+        if _REWRITE.fullmatch(known.encode()):
+            for start in filter(None, repo.config.get_multivar(known)):
+                yield known.encode(), start.encode()
 
 
 def _rewritten(urls: Iterable[bytes], settings: Iterable[tuple[bytes, bytes]]) -> Iterator[bytes]:

@@ -382,3 +382,19 @@ def test_a_stale_worktree_of_a_shared_lab(tmp_path: Path) -> None:
     git(shared, "worktree", "add", "-q", "-b", "side", str(tmp_path / "tree"), "main")
     (shared / "worktrees" / "tree" / "HEAD").unlink()
     git(lab, "push", "-q", str(shared), "main:refs/heads/idea")
+
+
+def test_status_and_doctor_say_when_the_checkout_is_behind(lab: Path) -> None:
+    assert airesearch(lab, "status", "--json").json()["behind"] is None
+    (lab / "train.py").write_text("MINE = 1\n")
+    works(airesearch(lab, "step"))
+    behind = airesearch(lab, "status", "--json").json()["behind"]
+    for words in ("status", "doctor"):
+        out = airesearch(lab, words).out
+        assert f"left at {behind['at']}" in out
+        assert behind["catch_up"] in out
+    git(lab, "checkout", "-q", behind["at"], "--", "train.py")
+    command = airesearch(lab, "status", "--json").json()["behind"]["catch_up"]
+    subprocess.run(["sh", "-ec", command], cwd=lab, check=True)
+    assert airesearch(lab, "status", "--json").json()["behind"] is None
+    assert "LR = 0.2" in (lab / "train.py").read_text()
