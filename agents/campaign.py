@@ -88,6 +88,10 @@ class Campaign:
         if before not in (None, now):
             demand = "" if before == "none" else f"; to allow no other: sandbox: {before}"
             self.now.notice(f"trials are held by {now} here, and the last by {before}{demand}")
+            team = self.now.task.team.items()
+            agents = [name for name, member in team if member.backend == "command"]
+            if before == "bwrap" and agents:
+                self.now.notice(f"{', '.join(agents)} may do here what you may: there is no room")
 
     def _snapshot(self) -> Snapshot:
         lab, tree = self.lab, self._tree

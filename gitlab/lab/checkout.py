@@ -108,10 +108,10 @@ def left_behind(repo: pygit2.Repository, branch: str) -> tuple[str, str] | None:
     at = None if repo.is_bare else tip(repo, BEHIND)
     if at is None or repo.head_is_detached or repo.head.name != f"refs/heads/{branch}":
         return None
-    if at == repo.head.target:  # a worker ended before the branch moved
+    if at == repo.head.peel(pygit2.Commit).id:  # a worker ended before the branch moved
         return None
     short = str(at)[:10]
-    return short, catch_up(repo, short, repo.head.target)
+    return short, catch_up(repo, short, repo.head.peel(pygit2.Commit).id)
 
 
 class Checkout:

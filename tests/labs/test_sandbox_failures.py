@@ -28,11 +28,11 @@ FAILURES = {
 }
 
 
-def failing(folder: Path, how: str) -> Mapping[str, str]:
+def failing(folder: Path, how: str, probe: str = PROBE) -> Mapping[str, str]:
     """An environment in which bubblewrap works until a trial needs it."""
     folder.mkdir()
     program = folder / "bwrap"
-    text = f'#!/bin/sh\ncase " $* " in {PROBE} esac\n{FAILURES[how]}\n'
+    text = f'#!/bin/sh\ncase " $* " in {probe} esac\n{FAILURES[how]}\n'
     program.write_text(text.replace("@BWRAP@", shutil.which("bwrap") or ""))
     program.chmod(0o755)
     return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
@@ -125,3 +125,38 @@ def test_landlock_is_taken_where_it_is_demanded(tmp_path: Path) -> None:
     assert airesearch(lab, "step").code == 0
     assert "Sandbox: landlock" in git(lab, "log", "-2", "node/000001")
     assert airesearch(lab, "verify").code == 0
+
+
+# So far a trial's sandbox works, and the room's begins as the probe does.
+FIRST_TRY = '*" -- true "*|*" --unshare-net "*) exec @BWRAP@ "$@";;'
+
+
+def agent_lab(folder: Path) -> Path:
+    """A lab whose agent is a program that says where it ran."""
+    (folder / "bin").mkdir(parents=True)
+    agent = folder / "bin" / "agent"
+    agent.write_text(f"#!/bin/sh\ntouch {folder}/ran\necho 'LR = 0.3' >> train.py\n")
+    agent.chmod(0o755)
+    team = {"prog": {"backend": "command", "command": str(agent)}}
+    return toy(folder / "lab", [], team=team)
+
+
+@bwrap_only
+@pytest.mark.parametrize("how", FAILURES)
+def test_an_agent_that_was_to_have_a_room_never_runs_without(tmp_path: Path, how: str) -> None:
+    lab = agent_lab(tmp_path / "top")
+    env = failing(tmp_path / "bin", how, FIRST_TRY)
+    said = airesearch(lab, "run", "--trials", "1", env=env)
+    assert said.code == 1, said.out
+    assert "prog was to work in a room, and bubblewrap does not work any more" in said.err
+    assert "Traceback" not in said.err
+    assert not (tmp_path / "top" / "ran").exists()
+    assert "node/000001" not in git(lab, "branch", "--list")
+    assert airesearch(lab, "run", "--trials", "1").code == 0
+
+
+@bwrap_only
+def test_an_agent_whose_room_is_gone_between_commands_is_named(tmp_path: Path) -> None:
+    lab = agent_lab(tmp_path / "top")
+    said = airesearch(lab, "run", "--trials", "1", env=without_bubblewrap(tmp_path / "none"))
+    assert "prog may do here what you may: there is no room" in said.err

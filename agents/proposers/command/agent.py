@@ -31,8 +31,9 @@ from ....gitlab.store.trees import Repository
 from ....policies.paths import RUN_AS_USER, is_under, matches
 from ....policies.task.rules import plain
 from ....policies.task.task import MIB, Task
+from ...executors.base import MachineFailure
 from ...executors.environment import find_command, search_path, trial_environment
-from ...executors.local.process import Limits, run
+from ...executors.local.process import CannotStart, Limits, ProcessResult, run
 from ...executors.local.sandbox import places, tools_for
 from ..base import Answer, Brief, Proposal, ProposalFailed, ProposerUnavailable
 from .brief import render_brief
@@ -72,8 +73,6 @@ class Command:
         text.write_text(render_brief(self.task, desk, brief), encoding="utf-8", errors="replace")
         words = [word.replace("{brief}", str(text)) for word in shlex.split(self.command)]
         argv = [find_command(self.command, self.variables) or words[0], *words[1:]]
-        if self.task.sandbox != "none":
-            argv = held(argv, self._room(folder, exported.hidden))
         users = {k: v for k, v in self.variables.items() if k.endswith(_KEYS) or k == "HOME"}
         env = {**trial_environment(self.variables, folder, brief.seed), **users}
         env.update(TMPDIR=str(own / "tmp"), AIRESEARCH_BRIEF=str(text))
@@ -83,7 +82,7 @@ class Command:
             memory=budget.trial_memory_mb * MIB,
             output=budget.output_mb * MIB,
         )
-        ran = run(argv, folder=folder, env=env, limits=limits)
+        ran = self._run(argv, folder, env, limits, exported.hidden)
         if ran.stopped:
             raise ProposalFailed(f"{self.command}: {ran.reason}")
         code = ran.code or 0
@@ -99,6 +98,36 @@ class Command:
             )
         notes = {"exported": {**asdict(exported), "folder": None}, "code": code, "end": end}
         return Answer(json.dumps(notes))
+
+    def _run(
+        self,
+        argv: list[str],
+        folder: Path,
+        env: Mapping[str, str],
+        limits: Limits,
+        unread: tuple[str, ...],
+    ) -> ProcessResult:
+        """Run the agent, in its room where it has one. Raises MachineFailure where that fails."""
+        if self.task.sandbox == "none":
+            return run(argv, folder=folder, env=env, limits=limits)
+        with held(argv, self._room(folder, unread)) as start:
+            try:
+                ran = run(
+                    start.argv, folder=folder, env=env, limits=limits, inherits=start.inherits
+                )
+            except CannotStart as cannot:
+                if start.inherits:
+                    raise self._no_room(cannot.what) from None
+                raise
+            if not (ran.stopped or start.has_begun()):
+                raise self._no_room(ran.log.decode("utf-8", "replace").strip().rpartition("\n")[2])
+            return ran
+
+    def _no_room(self, why: str) -> MachineFailure:
+        return MachineFailure(
+            f"{self.agent} was to work in a room, and bubblewrap does not work any more: {why}",
+            "see what is wrong: airesearch doctor; to let it run as you: sandbox: none",
+        )
 
     def _room(self, folder: Path, unread: tuple[str, ...]) -> Room:
         """What the agent in `folder` finds: `unread` are the lab's files that it may not read."""

@@ -8,12 +8,13 @@ its folder and its own in the user's home. What else it writes in the home or in
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 
-from ...executors.local.sandbox.bubblewrap import fault
+from ...executors.local.sandbox.bubblewrap import BEGUN, fault
+from ...executors.local.sandbox.choice import Start
 
 OWN = {
     "aider": (".aider",),
@@ -61,11 +62,26 @@ class Room:
     """Bytes in /dev/shm."""
 
 
-def held(argv: Sequence[str], room: Room) -> list[str]:
-    """The command that runs `argv` in the room; `argv` itself where bubblewrap does not work."""
-    bwrap = shutil.which("bwrap")
-    if bwrap is None or fault():
-        return list(argv)
+@contextmanager
+def held(argv: Sequence[str], room: Room) -> Iterator[Start]:
+    """How to run `argv` in the room, while this is open.
+
+    Without one where bubblewrap did not work when this command began: what had one keeps it.
+    """
+    if fault():
+        yield Start(list(argv))
+        return
+    told, tells = os.pipe()
+    os.set_blocking(told, False)
+    try:
+        yield Start(_command(argv, room, tells), (tells,), BEGUN, told)
+    finally:
+        os.close(told)
+        os.close(tells)
+
+
+def _command(argv: Sequence[str], room: Room, tells: int) -> list[str]:
+    """The command that runs `argv` in the room, and tells `BEGUN` to `tells`."""
     opened = _real([*room.open, *(room.home / name for name in OWN.get(Path(argv[0]).name, ()))])
     ways = [way for path in room.closed for way in _ways(path) if _is_below(way, opened)]
     closed, hidden = _real([*room.closed, *ways]), _real(room.hidden)
@@ -73,7 +89,8 @@ def held(argv: Sequence[str], room: Room) -> list[str]:
     temp.mkdir(exist_ok=True)
     services = [path for path in _SERVICES if path.is_dir() and not path.is_symlink()]
     shared = [path for path in _SHARED if path.is_dir() and not path.is_symlink()]
-    words: list[str] = [bwrap, *_APART, "--die-with-parent", "--ro-bind", "/", "/"]
+    words = [shutil.which("bwrap") or "bwrap", *_APART, "--json-status-fd", str(tells)]
+    words += ["--die-with-parent", "--ro-bind", "/", "/"]
     # The kernel's settings are root's, and root keeps them without any capability.
     words += ["--proc", "/proc", "--ro-bind-try", "/proc/sys", "/proc/sys"]
     words += ["--dev", "/dev", "--size", str(room.memory), "--tmpfs", "/dev/shm"]
