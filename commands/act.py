@@ -245,6 +245,11 @@ def replicate_command(folder: Path, node: int, trials: int, as_json: bool) -> No
                 print_json(steps.facts(done), depth=None)
             else:
                 _print_step(campaign, done)
+        if done.node.outcome == "undecided":
+            _tell(
+                f"node {node} is undecided: a verdict takes more trials, its own and the best's on "
+                "the same seeds; to run those: airesearch run"
+            )
 
 
 def _open_campaign(folder: Path, publish: bool, places: TrialSemaphore | None = None) -> Campaign:

@@ -46,7 +46,10 @@ def verify_command(folder: Path, range_: str | None, as_json: bool) -> None:
         for one in found:
             echo(f"{one.commit or '-':<40}  {one.branch}  {one.what}")
     if found:
-        raise AiresearchError(plural(len(found), "falsehood"), "look at one: git show COMMIT")
+        raise AiresearchError(
+            plural(len(found), "falsehood"),
+            "look at one: git show COMMIT; what to do about it: docs/policy.md, Recovery",
+        )
     if not as_json:
         said = f"{plural(report.nodes, 'node')}, {plural(report.objects, 'object')}"
         echo(f"{said}: everything{' asked for' if range_ else ''} is true")

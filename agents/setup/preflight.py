@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...gitlab.errors import AiresearchError
 from ...gitlab.lab.lab import Lab
-from ...gitlab.store.trees import Oid, find, walk
+from ...gitlab.store.trees import Oid, find, read, walk
 from ...policies.paths import is_under, matches
 from ...policies.search.policies import POLICIES
 from ...policies.task.rules import plain
@@ -16,6 +16,8 @@ from ..executors.environment import find_command, is_in_lab
 from ..executors.local.sandbox import choose
 from ..proposers.registry import Agent, Setting, assemble
 from .data_access import require_data_access
+
+_PRIVATE = "private"
 
 
 def ready_team(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) -> tuple[Agent, ...]:
@@ -102,4 +104,18 @@ def _require_files(lab: Lab, tree: Oid, task: Task) -> None:
         raise AiresearchError(
             f"{FILE}: evaluate: `{task.evaluate}` names no committed file",
             "commit the evaluator, or list its files under `protected:`",
+        )
+    _require_private(lab, tree, task)
+
+
+def _require_private(lab: Lab, tree: Oid, task: Task) -> None:
+    """Raises AiresearchError where the evaluator names `private/`, which lies here uncommitted."""
+    here = Path(lab.repo.workdir or "", _PRIVATE)
+    if not lab.repo.workdir or find(lab.repo, tree, _PRIVATE) is not None or not here.is_dir():
+        return
+    sources = (read(lab.repo, tree, path) or b"" for path in task.evaluator_files)
+    if any(_PRIVATE.encode() in source for source in sources):
+        raise AiresearchError(
+            f"{FILE}: evaluate: it reads {_PRIVATE}/, and no file of that is committed",
+            f"a trial sees committed files only: git add -f {_PRIVATE} && git commit",
         )

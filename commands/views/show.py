@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...gitlab.record.facts import Status
-from ...gitlab.record.paths import BUS, REFUSED, RUN_LOG
+from ...gitlab.record.paths import BUS, FAILED, REFUSED, RUN_LOG, TRANSCRIPT
 from ...gitlab.store import change
 from ...gitlab.store.trees import read
 from ...gitlab.tree.search_tree import Node
@@ -37,9 +37,19 @@ def lines(view: LabView, node_id: int) -> Iterator[str]:
     if node.parents:
         yield f"\n{_change(view, node)}".rstrip()
     log = (read(lab.repo, lab.tree_of(node.tip), RUN_LOG) or b"") if node.trials else b""
-    tail = log.decode("utf-8", "replace").removesuffix("\n").split("\n")[-_LOG_LINES:]
     if log:
-        yield "\n".join(["", "end of the log:", *(f"  {line}" for line in tail)])
+        yield from ("", "end of the log:", *_tail(log))
+    left = read(lab.repo, lab.tree_of(node.proposed), FAILED)
+    if left and node.status is Status.CRASH:
+        yield from ("", "what the proposer failed with:", *_tail(left))
+    if propose.transcript:
+        yield f"\nall that it said: git show {lab.shown_branch(node.id)}:{TRANSCRIPT}"
+
+
+def _tail(log: bytes) -> list[str]:
+    """The last lines of what a program said."""
+    lines = log.decode("utf-8", "replace").removesuffix("\n").split("\n")
+    return [f"  {line}" for line in lines[-_LOG_LINES:]]
 
 
 def facts(view: LabView, node_id: int) -> dict[str, Any]:

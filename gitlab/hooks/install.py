@@ -29,13 +29,14 @@ echo "  install it: pip install airesearch, then: airesearch hook install" >&2
 exit 1
 """
 # A person's commit outside a node is nobody's to judge. It waits for a Python to start where there
-# is something to say: what was left behind, or what a commit on the trunk will cost.
+# is something to say: what was left behind, rules that changed, what a commit on the trunk will cost.
 _PRE_COMMIT = """\
 if [ -x "$0.user" ]; then "$0.user" "$@" || exit; fi
 case $(git symbolic-ref -q HEAD) in
 refs/heads/node/*) ;;
 *) git config airesearch.agent >/dev/null ||
     git rev-parse -q --verify @BEHIND@ >/dev/null ||
+    ! git diff --cached --quiet --no-ext-diff -- airesearch.yaml team.yaml policies ||
     { [ "$(git symbolic-ref -q HEAD)" = "refs/heads/$(git config airesearch.trunk)" ] &&
         git cat-file -e HEAD:team.yaml 2>/dev/null; } || exit 0 ;;
 esac""".replace("@BEHIND@", BEHIND)

@@ -7,7 +7,12 @@ from pathlib import Path
 from ....gitlab.errors import AiresearchError
 from ....gitlab.hooks.staged import Staged
 from ....gitlab.reader.values import Unsound
+from ....gitlab.record.paths import TEAM_FILE
 from ....gitlab.store.change import compare
+from ....gitlab.store.trees import EMPTY, find
+from ....policies.access.agent_policy import FOLDER
+from ....policies.paths import is_under
+from ....policies.task.task import FILE
 from ...setup.task_file import read_task
 from ...setup.team_policies import read_permits
 from ...trunk.forecast import forecast
@@ -26,6 +31,7 @@ def check_commit(folder: Path, variables: Mapping[str, str]) -> str:
             "take your change to a branch of your own: git switch -c my-idea",
         )
     if not staged.agent:
+        _require_rules(staged)
         at = staged.left_at
         paths = [] if at is None else staged.undone_since(at)
         if at is not None and paths:
@@ -57,3 +63,14 @@ def _cost(staged: Staged) -> str:
         lab, before = staged.lab, staged.before()
         return forecast(lab, read_task(lab, before, checked=False), before, staged.after())
     return ""
+
+
+def _require_rules(staged: Staged) -> None:
+    """Raises AiresearchError where a person is about to commit rules that no step could read."""
+    lab, after = staged.lab, staged.after()
+    if find(lab.repo, after, FILE) is None:
+        return
+    old = EMPTY if lab.repo.head_is_unborn else staged.before()
+    paths = (change.path for change in compare(lab.repo, old, after).paths)
+    if any(is_under(path, (FILE, TEAM_FILE, FOLDER)) for path in paths):
+        read_permits(lab, after, read_task(lab, after))

@@ -12,6 +12,7 @@ from ....gitlab.lab.checkout import files_of
 from ....gitlab.lab.lab import Lab
 from ....gitlab.lab.object_stores import objects_of
 from ....gitlab.record.facts import Status
+from ....gitlab.store.trees import find, read
 from ....policies.access.guard import Policy
 from ....policies.task.task import MIB, Task
 from ...trials.code_lines import CodeLines
@@ -150,5 +151,13 @@ class Runner:
             raise BadScore(Status.EVALUATOR, cannot.what) from None
         self._cache.give_back("evaluator", result.left)
         if why := evaluator_failure(result):
-            raise BadScore(Status.EVALUATOR, f"the evaluator failed: {why}")
+            raise BadScore(Status.EVALUATOR, f"the evaluator failed: {why}{self._lacks(job)}")
         return read_metrics(metrics, self.task.objective.digits)
+
+    def _lacks(self, job: Job) -> str:
+        """What to say of an evaluator that reads `private/`, and none is committed."""
+        repo, tree = self.lab.repo, job.protocol
+        sources = (read(repo, tree, path) or b"" for path in self.task.evaluator_files)
+        if find(repo, tree, "private") is not None or not any(b"private" in s for s in sources):
+            return ""
+        return "; it reads private/, and none is committed: git add -f private"
