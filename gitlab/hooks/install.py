@@ -29,7 +29,7 @@ echo "  install it: pip install airesearch, then: airesearch hook install" >&2
 exit 1
 """
 # A person's commit outside a node is nobody's to judge. It waits for a Python to start where there
-# is something to say: what was left behind, rules that changed, what a commit on the trunk will cost.
+# is something to say: what was left behind, rules that change, what a commit will cost.
 _PRE_COMMIT = """\
 if [ -x "$0.user" ]; then "$0.user" "$@" || exit; fi
 case $(git symbolic-ref -q HEAD) in
