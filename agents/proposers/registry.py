@@ -42,7 +42,7 @@ class Agent:
 
 def make_tuner(name: str, member: Member, setting: Setting) -> Tuner:
     """The embedded tuner."""
-    return Tuner()
+    return Tuner(setting.task.knobs)
 
 
 def make_scripted(name: str, member: Member, setting: Setting) -> Scripted:

@@ -3,7 +3,7 @@
 import posixpath
 import re
 import shlex
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from ...gitlab.record.facts import METRIC_NAME
@@ -174,6 +174,17 @@ def agents(key: str, names: Collection[str]) -> Iterator[Problem]:
     for name in names:
         if not _AGENT_NAME.fullmatch(name) or name in _OURS:
             yield Problem(f"{key}.{name}", f"{name!r} cannot be an agent's name", _NAME_MEND)
+
+
+def knobs(key: str, given: Mapping[str, str]) -> Iterator[Problem]:
+    """A knob is named with its file, and says what a comment beside it could."""
+    mend = 'write as `"train.py:LR": range: 1e-4..1 log`, in quotes, or choices: a, b, or fixed'
+    for name, text in given.items():
+        file, colon, literal = name.partition(":")
+        if not (file and colon and literal):
+            yield Problem(f"{key}.{name}", f"{key}: {name!r} names no file and literal", mend)
+        elif not re.fullmatch(r"fixed|(range|choices):.+", text.strip()):
+            yield Problem(f"{key}.{name}", f"{key}: {text!r} says nothing of a knob", mend)
 
 
 def opens(key: str, given: tuple[str, ...]) -> Iterator[Problem]:

@@ -135,6 +135,7 @@ class Task:
     promotion: Promotion = Promotion()
     holdout: Holdout | None = None
     search: Search = field(default_factory=Search)
+    knobs: dict[str, str] = field(default_factory=dict)
     team: dict[str, Member] = field(default_factory=lambda: {"tuner": Member("tuner")})
 
     @property
@@ -221,8 +222,10 @@ def _documents(
 
 def _is_teams(key: str) -> bool:
     """Whether a dotted key of a task is one of `team.yaml`."""
-    parts = key.split(".")
-    return parts[0] in ("team", "search") or parts in (["budget", "trials"], ["budget", "hours"])
+    first, _, second = key.partition(".")
+    return first in ("team", "search", "knobs") or (
+        first == "budget" and second in ("trials", "hours")
+    )
 
 
 def _merged(document: Document[Task], beside: Document[Team] | None) -> Task:
@@ -231,7 +234,13 @@ def _merged(document: Document[Task], beside: Document[Team] | None) -> Task:
         return task
     team = beside.value
     budget = replace(task.budget, trials=team.budget.trials, hours=team.budget.hours)
-    parts = {**vars(task), "budget": budget, "search": team.search, "team": team.team}
+    parts = {
+        **vars(task),
+        "budget": budget,
+        "search": team.search,
+        "team": team.team,
+        "knobs": team.knobs,
+    }
     return SplitTask(**parts)
 
 
@@ -264,6 +273,7 @@ def _problems(task: Task) -> Iterator[rules.Problem]:
     yield from rules.paths("outputs", task.outputs)
     yield from rules.apart("outputs", task.outputs, task.protected_paths)
     yield from rules.agents("team", task.team)
+    yield from rules.knobs("knobs", task.knobs)
     for name, member in task.team.items():
         yield from rules.opens(f"team.{name}.opens", member.opens)
 

@@ -42,3 +42,5 @@ class Team:
     team: dict[str, Member] = field(default_factory=lambda: {"tuner": Member("tuner")})
     budget: Spending = field(default_factory=Spending)
     search: Search = field(default_factory=Search)
+    knobs: dict[str, str] = field(default_factory=dict)
+    """What the tuner may make of a literal, as `train.py:LR`: what its comment would say there."""

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pygit2
+import pytest
 import yaml
 from airesearch.agents.trunk.cost import cost, starts_base
 from airesearch.gitlab.store.objects import LibgitObjects
@@ -215,3 +216,38 @@ def test_a_worker_that_comes_late_proposes_again(tmp_path: Path) -> None:
     assert last["status"] == "denied"
     assert asked.read_text() == "asked\n"
     assert airesearch(folder, "verify").code == 0
+
+
+def knob_lab(folder: Path, knobs: str) -> Path:
+    """A lab whose tuner has one knob, and what team.yaml says of it."""
+    files = split_files([])
+    files["team.yaml"] = f"team: {{tuner: {{backend: tuner}}}}\nknobs: {{{knobs}}}\n"
+    files["train.py"] = "SIZE = 3\n" + files["train.py"]
+    return repository(folder, files)
+
+
+def test_knobs_stand_in_the_team_s_file(tmp_path: Path) -> None:
+    """Where code is YAML or somebody else's there is no place for a comment."""
+    rules = '"train.py:LR": "range: 0.2..0.3", "train.py:SIZE": fixed'
+    folder = knob_lab(tmp_path / "lab", rules)
+    assert airesearch(folder, "run", "--trials", "5").code == 0
+    for node in range(1, 5):
+        text = git(folder, "show", f"node/{node:06d}:train.py")
+        assert text.startswith("SIZE = 3\n")
+        assert 0.2 <= float(text.partition("LR = ")[2].partition("\n")[0]) <= 0.3
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ('"train.py:LRR": fixed', "no file that may be edited holds train.py:LRR"),
+        ('"train.py:LR": "range: 3..1"', "train.py:LR: "),
+        ('"train.py:LR": "between 1 and 2"', "says nothing of a knob"),
+        ("LR: fixed", "names no file and literal"),
+    ],
+)
+def test_a_knob_that_is_none(tmp_path: Path, rule: str, said: str) -> None:
+    folder = knob_lab(tmp_path / "lab", rule)
+    done = airesearch(folder, "init")
+    done = done if done.code else airesearch(folder, "step")
+    assert (done.code, said in done.err) == (1, True), done.err

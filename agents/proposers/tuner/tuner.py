@@ -11,9 +11,11 @@ from typing import ClassVar
 from ....gitlab.desk.desk import Desk
 from ....gitlab.errors import AiresearchError
 from ....gitlab.record.facts import Operator
+from ....policies.task.schema import meant
 from ..base import Brief, Past, Proposal
 from .knobs import Knob, assign, find, read, without_literals
 from .knobs.domains import Value, same
+from .knobs.rules import marked_domain
 from .sampler import Scored, suggest
 from .wording import body, subject
 
@@ -36,7 +38,8 @@ class Tuner:
 
     operators: ClassVar = frozenset({Operator.IMPROVE})
 
-    def __init__(self) -> None:
+    def __init__(self, rules: Mapping[str, str] | None = None) -> None:
+        self._rules = rules or {}
         self._versions: dict[bytes, _Version | None] = {}
 
     def propose(self, desk: Desk, brief: Brief) -> Proposal:
@@ -44,7 +47,7 @@ class Tuner:
         paths = [path for path in desk.list() if path.endswith(".py") and desk.writable(path)]
         now = self._python(paths, desk.read)
         current = _values(now)
-        knobs = _knobs(self._python(now, brief.base.files), now, current)
+        knobs = _knobs(self._python(now, brief.base.files), now, current, self._rules)
         rest = {path: version.rest for path, version in now.items()}
         past = []
         for one in _kept(brief.past):
@@ -112,9 +115,15 @@ def _kept(past: Sequence[Past]) -> list[Past]:
 
 
 def _knobs(
-    base: Mapping[str, _Version], now: Mapping[str, _Version], current: Mapping[str, Value]
+    base: Mapping[str, _Version],
+    now: Mapping[str, _Version],
+    current: Mapping[str, Value],
+    rules: Mapping[str, str],
 ) -> tuple[Knob, ...]:
-    """With the base's ranges, so that they do not drift; new names have those of the parent."""
+    """With the base's ranges, so that they do not drift; new names have those of the parent.
+
+    What `rules` say of a name comes before what its file says.
+    """
     found: dict[str, Knob] = {}
     for path, version in now.items():
         knobs: list[Knob] = []
@@ -129,6 +138,18 @@ def _knobs(
         for knob in knobs:
             name = f"{path}:{knob.name}"
             found.setdefault(name, Knob(name, knob.value, knob.domain))
+    for name, rule in rules.items():
+        value = current.get(name)
+        found.pop(name, None)
+        if name not in {**_values(base), **current}:
+            there = meant(name, current, "literals that have a name")
+            raise AiresearchError(f"knobs: no file that may be edited holds {name}", there)
+        if name in current and rule.strip() != "fixed":
+            try:
+                domain = marked_domain(f"# {rule.strip()}", name, value, None)
+            except ValueError as error:
+                raise AiresearchError(f"knobs: {error}", "correct it and commit it") from error
+            found[name] = Knob(name, value, domain)
     usable = [one for one in found.values() if one.name in current]
     known = tuple(one for one in usable if one.domain.knows(current[one.name]))
     if not known:

@@ -66,16 +66,20 @@ def default_domain(name: str, value: Value) -> Domain | None:
     return Range(significant(value / span, 3), significant(value * span, 3), "log")
 
 
-def marked_domain(comment: str, name: str, value: Value, line: int) -> Domain:
-    """What a `# range:` or `# choices:` comment allows; raises ValueError if it is malformed."""
+def marked_domain(comment: str, name: str, value: Value, line: int | None) -> Domain:
+    """What a `# range:` or `# choices:` comment allows; raises ValueError if it is malformed.
+
+    `line` is where it stands in the source; None where it stands elsewhere.
+    """
+    at = name if line is None else f"line {line}"
     if found := RANGE.match(comment):
-        return _range(found[1].strip(), name, value, line)
+        return _range(found[1].strip(), name, value, at)
     text = comment.partition("choices:")[2]
     words = [word.strip() for word in text.split(",")]
     named = [_read(word) for word in words if word]
     kept = list({(type(one), one): one for one in [*named, value]}.values())
     if len(kept) < 2 or "" in words:
-        say = f'line {line}: "choices:{text}" needs two values: write "# choices: relu, tanh"'
+        say = f'{at}: "choices:{text}" needs two values: write "# choices: relu, tanh"'
         raise ValueError(say)
     return Choices(tuple(kept))
 
@@ -95,9 +99,9 @@ def _fraction(value: float) -> Range | None:
     return Range(max(0, 1 - 20 * rest), 1 - max(1e-6, rest / 20), "near one")
 
 
-def _range(text: str, name: str, value: Value, line: int) -> Range:
+def _range(text: str, name: str, value: Value, at: str) -> Range:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        say = f'line {line}: a range needs a number, and {name} is {value!r}: write "# choices: …"'
+        say = f'{at}: a range needs a number, and {name} is {value!r}: write "# choices: …"'
         raise ValueError(say)
     found = re.fullmatch(r"(\S+?)\s*\.\.\s*(\S+?)(\s+log)?", text)
     ends = map(_read, found.groups()[:2]) if found else ()
@@ -106,7 +110,7 @@ def _range(text: str, name: str, value: Value, line: int) -> Range:
     least = _TINY if found and found[3] else -math.inf
     if found is None or len(numbers) < 2 or not least <= numbers[0] < numbers[1]:
         raise ValueError(
-            f'line {line}: "range: {text}" is no range for {name}: write "# range: LOW..HIGH" or '
+            f'{at}: "range: {text}" is no range for {name}: write "# range: LOW..HIGH" or '
             '"# range: LOW..HIGH log", LOW below HIGH and, for log, above zero'
         )
     whole = all(isinstance(one, int) for one in (value, *numbers))
