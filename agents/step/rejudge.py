@@ -22,9 +22,9 @@ def rejudge(campaign: Campaign) -> None:
 
     Where another worker is first, the next step does the rest.
     """
-    now = campaign.look()
-    if now.rules is None or campaign.judged_by == now.rules:
+    if campaign.now.rules is None or campaign.judged_by == campaign.now.rules:
         return
+    now = campaign.look()
     done = f"{now.measured.base} {judging(now.task)!r}".encode()
     note = now.lab.home / "judged"
     with suppress(RefMoved):
