@@ -56,8 +56,9 @@ class Campaign:
         """The snapshot taken last."""
         tidy(lab.home, self._tree.nodes)
         self._compare_sandbox()
-        if is_changed(lab.repo, FILE):
-            self.now.notice(f"{FILE} has changes that do not count until they are committed")
+        for file in dict.fromkeys((FILE, self.now.task.team_file)):
+            if is_changed(lab.repo, file):
+                self.now.notice(f"{file} has changes that do not count until they are committed")
 
     def look(self) -> Snapshot:
         """A snapshot of what all workers did by now, under the rules that trunk has now."""

@@ -1,11 +1,13 @@
 """The command that looks the machine and the lab over."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
 
 from ..agents.setup.doctor import Finding, examine
+from ..agents.setup.split_lab import split_lab
 from ..gitlab.errors import AiresearchError
 from ..gitlab.hooks import install as hooks
 from ..gitlab.lab.lab import Lab, open_lab
@@ -15,34 +17,47 @@ _COLORS = {"ok": "green", "warn": "yellow", "mend": "red"}
 
 
 @click.command("doctor")
+@click.option("--fix", is_flag=True, help="Split an airesearch.yaml that says who works, too.")
 @as_json
 @click.pass_context
-def doctor_command(context: click.Context, as_json: bool) -> None:
+def doctor_command(context: click.Context, fix: bool, as_json: bool) -> None:
     """Say what is missing here, and the command that mends it.
 
     It installs the lab's git hook where there is none. Exit code: 0 where nothing must be mended,
     else 1; a warning is yours to judge.
 
+    With --fix, and nothing else looked over: a lab without a team.yaml gets one. What says who
+    works, what the campaign may spend and how it searches moves there from airesearch.yaml, in one
+    commit by you that starts no new base.
+
     \b
     Examples:
       airesearch doctor
       airesearch doctor --json
+      airesearch doctor --fix
     """
+    if fix:
+        _print([Finding("team", "ok", split_lab(open_lab(context.obj)))], as_json)
+        return
     try:
         lab: Lab | None = open_lab(context.obj)
     except AiresearchError:
         lab = None
     findings = [*examine(lab, os.environ), *([] if lab is None else [_hook(lab)])]
-    if as_json:
-        print_json([asdict(finding) for finding in findings])
-    else:
-        for finding in findings:
-            echo(f"{finding.state:<5} ", _COLORS[finding.state], nl=False)
-            echo(f"{finding.subject:<10} {finding.says}")
-            if finding.mend:
-                echo(f"{'':<17}{finding.mend}")
+    _print(findings, as_json)
     if any(finding.state == "mend" for finding in findings):
         context.exit(1)
+
+
+def _print(findings: Sequence[Finding], as_json: bool) -> None:
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+        return
+    for finding in findings:
+        echo(f"{finding.state:<5} ", _COLORS[finding.state], nl=False)
+        echo(f"{finding.subject:<10} {finding.says}")
+        if finding.mend:
+            echo(f"{'':<17}{finding.mend}")
 
 
 def _hook(lab: Lab) -> Finding:

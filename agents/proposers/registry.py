@@ -9,7 +9,7 @@ from ...gitlab.lab.lab import Lab
 from ...gitlab.store.trees import Oid, read
 from ...policies.task.rules import plain
 from ...policies.task.schema import meant
-from ...policies.task.task import FILE, Task
+from ...policies.task.task import Task
 from ...policies.task.team import Member
 from ..executors.environment import find_command
 from .base import PaidProposer, Proposer
@@ -31,6 +31,10 @@ class Setting:
         """A file of the trunk, or None where there is none."""
         return read(self.lab.repo, self.tree, path)
 
+    def where(self, agent: str) -> str:
+        """What an error about an agent begins with: the file, and its key there."""
+        return f"{self.task.team_file}: team.{agent}"
+
 
 @dataclass(frozen=True)
 class Agent:
@@ -49,13 +53,13 @@ def make_scripted(name: str, member: Member, setting: Setting) -> Scripted:
     """The script that `member` names, as the trunk has it."""
     if member.script is None:
         raise AiresearchError(
-            f"{FILE}: team.{name} is scripted and names no script",
-            f"add the file of its edits: {name}: {{backend: scripted, script: edits.yaml}}",
+            f"{setting.where(name)} is scripted and names no script",
+            f"add the file of its edits: {name}: {{backend: scripted, script: prompts/edits.yaml}}",
         )
     text = setting.read(member.script)
     if text is None:
         raise AiresearchError(
-            f"{FILE}: team.{name}.script: there is no {member.script} on the trunk",
+            f"{setting.where(name)}.script: there is no {member.script} on the trunk",
             f"commit it: git add {member.script} && git commit",
         )
     return Scripted(parse_script(text, member.script))
@@ -68,23 +72,24 @@ def make_command(name: str, member: Member, setting: Setting) -> Command:
         words = shlex.split(command)
     except ValueError as error:
         raise AiresearchError(
-            f"{FILE}: team.{name}.command cannot be split into words: {error}", "close the quote"
+            f"{setting.where(name)}.command cannot be split into words: {error}",
+            "close the quote",
         ) from None
     if not words:
         raise AiresearchError(
-            f"{FILE}: team.{name} is a command and does not say which",
+            f"{setting.where(name)} is a command and does not say which",
             f"add it: {name}: {{backend: command, command: my-agent --prompt-file {{brief}}}}",
         )
     program = words[0]
     if "/" in program and not program.startswith("/"):
         if setting.read(plain(program)) is None:
             raise AiresearchError(
-                f"{FILE}: team.{name}.command: no committed file is {program}",
+                f"{setting.where(name)}.command: no committed file is {program}",
                 "commit it: an agent starts among committed files only",
             )
     elif find_command(command, setting.variables) is None:
         raise AiresearchError(
-            f"{FILE}: team.{name}.command: there is no command {program!r} on this machine",
+            f"{setting.where(name)}.command: there is no command {program!r} on this machine",
             "install it, or give the program's full path",
         )
     return Command(name, command, member.opens, setting.task, setting.lab.repo, setting.variables)
@@ -104,7 +109,7 @@ def assemble(setting: Setting) -> tuple[Agent, ...]:
     for name, member in setting.task.team.items():
         if member.backend not in BACKENDS:
             raise AiresearchError(
-                f"{FILE}: team.{name}.backend: there is no backend {member.backend!r}",
+                f"{setting.where(name)}.backend: there is no backend {member.backend!r}",
                 meant(member.backend, BACKENDS, "use one of"),
             )
         agents.append(Agent(name, BACKENDS[member.backend](name, member, setting)))

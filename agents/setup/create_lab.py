@@ -20,6 +20,7 @@ from ...gitlab.lab.create import (
     uncommitted,
 )
 from ...gitlab.lab.lab import Lab, open_lab
+from ...gitlab.record.paths import TEAM_FILE
 from ...gitlab.record.text import plural
 from ...gitlab.store.refs import node_tips
 from ...gitlab.store.trees import EMPTY, edit, find, read
@@ -27,7 +28,8 @@ from ...policies.access.guard import init_policy
 from ...policies.task.task import FILE, parse_task
 from ..executors.environment import trial_environment
 from .preflight import ready_team
-from .template import Settings, render
+from .task_file import read_task
+from .template import Settings, render, render_team
 
 _DATA_MAKER = "make_data.py"
 _NOT_SHIPPED = {"__pycache__", "data", "private"}
@@ -53,7 +55,8 @@ def create_example_lab(name: str, path: Path, variables: Mapping[str, str]) -> L
             for file in sorted(folder.rglob("*"))
             if file.is_file() and ".git" not in file.relative_to(folder).parts
         }
-        ready_team(lab, edit(lab.repo, EMPTY, files), parse_task(files[FILE]), variables)
+        tree = edit(lab.repo, EMPTY, files)
+        ready_team(lab, tree, parse_task(files[FILE], files.get(TEAM_FILE)), variables)
         add_files(lab, files, init_policy(tuple(files)).check)
         folder.rename(path)
     lab = open_lab(path)
@@ -62,24 +65,36 @@ def create_example_lab(name: str, path: Path, variables: Mapping[str, str]) -> L
 
 
 def create_lab(start: Path, settings: Settings | None, variables: Mapping[str, str]) -> Lab:
-    """Make the repository `start` lies in a lab: one commit with the task, nothing else touched.
+    """Make the repository `start` lies in a lab: one commit with its files, nothing else touched.
 
     Without `settings` the task is the one that lies there. Raises AiresearchError where there is
     none, where it is another than the settings say, or where something it needs is not there.
     """
     lab = existing_repository(start)
     tree = lab.tree_of(lab.trunk_tip)
-    committed = read(lab.repo, tree, FILE)
-    if committed is not None and node_tips(lab.repo):
+    committed = {file: read(lab.repo, tree, file) for file in (FILE, TEAM_FILE)}
+    if committed[FILE] is not None and node_tips(lab.repo):
         raise AiresearchError("this already is a lab", "go on with it: airesearch run")
     is_sealed = find(lab.repo, tree, "private") is not None
     described = None if settings is None else render(settings, is_sealed=is_sealed)
-    text = _task_text(Path(lab.repo.workdir), committed, described)
-    ready_team(lab, edit(lab.repo, tree, {FILE: text}), parse_task(text), variables)
-    if committed is None:
-        add_files(lab, {FILE: text}, init_policy((FILE,)).check)
+    files = {FILE: _task_text(lab, committed[FILE], described)}
+    team = _own_text(lab, TEAM_FILE, committed[TEAM_FILE])
+    if team is None and described is not None:
+        team = render_team()
+    if team is not None:
+        files[TEAM_FILE] = team
+    whole = edit(lab.repo, tree, files)
+    ready_team(lab, whole, read_task(lab, whole), variables)
+    added = {file: text for file, text in files.items() if committed[file] is None}
+    if added:
+        add_files(lab, added, init_policy(tuple(added)).check)
     else:
         remember_trunk(lab)
+    if team is None:
+        lab.notices.add(
+            f"{FILE} says who works, too, and any change of it starts a new base; "
+            f"airesearch doctor --fix gives that a {TEAM_FILE} of its own"
+        )
     if changed := uncommitted(lab):
         lab.notices.add(
             f"{plural(len(changed), 'file')} with uncommitted changes stay as they are; "
@@ -89,13 +104,18 @@ def create_lab(start: Path, settings: Settings | None, variables: Mapping[str, s
     return lab
 
 
-def _task_text(workdir: Path, committed: bytes | None, described: bytes | None) -> bytes:
-    written = workdir / FILE
+def _own_text(lab: Lab, file: str, committed: bytes | None) -> bytes | None:
+    """What the user wrote there: as committed, or else as it lies in the checkout."""
+    written = Path(lab.repo.workdir) / file
     if written.is_symlink():
         raise AiresearchError(
-            f"{FILE} is a link", "put the file itself there: the task is read from the commit"
+            f"{file} is a link", "put the file itself there: it is read from the commit"
         )
-    own = written.read_bytes() if committed is None and written.is_file() else committed
+    return written.read_bytes() if committed is None and written.is_file() else committed
+
+
+def _task_text(lab: Lab, committed: bytes | None, described: bytes | None) -> bytes:
+    own = _own_text(lab, FILE, committed)
     # The same flags again go on with what an init that was interrupted had begun.
     if own is not None and described is not None and own != described:
         raise AiresearchError(

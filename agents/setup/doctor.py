@@ -13,7 +13,7 @@ from ...gitlab.lab.lab import Lab
 from ...gitlab.store.refs import replaced
 from ...gitlab.store.trees import Oid, find, read
 from ...policies.paths import is_under, matches
-from ...policies.task.task import Task
+from ...policies.task.task import FILE, Task
 from ..executors.base import MachineFailure
 from ..executors.environment import answer_of, find_command, gpus
 from ..executors.local.sandbox import bubblewrap, choose, landlock, weaknesses
@@ -58,7 +58,7 @@ def examine(lab: Lab | None, variables: Mapping[str, str]) -> list[Finding]:
             of_lab = [Finding("task", "mend", error.what, error.mend)]
         if task is not None:
             machine.append(_python(lab, tree, task, variables))
-            of_lab += [*_evaluator(lab, tree, task), *_agents(task)]
+            of_lab += [_team(task), *_evaluator(lab, tree, task), *_agents(task)]
     return [*machine, _gpu(task), _sandbox(task), *of_lab]
 
 
@@ -115,6 +115,14 @@ def _sandbox(task: Task | None) -> Finding:
     if weak:
         return Finding("sandbox", "warn", f"{says}: {weak}", mend)
     return Finding("sandbox", "ok", says, mend)
+
+
+def _team(task: Task) -> Finding:
+    """Whether who works may change without a trial."""
+    if task.is_split:
+        return Finding("team", "ok", ", ".join(task.team))
+    says = f"it stands in {FILE}, where any change of it starts a new base"
+    return Finding("team", "warn", says, "airesearch doctor --fix")
 
 
 def _agents(task: Task) -> Iterator[Finding]:

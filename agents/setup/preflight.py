@@ -27,7 +27,7 @@ def ready_team(lab: Lab, tree: Oid, task: Task, variables: Mapping[str, str]) ->
     """
     if task.search.policy not in POLICIES:
         raise AiresearchError(
-            f"{FILE}: search.policy: there is no policy {task.search.policy!r}",
+            f"{task.team_file}: search.policy: there is no policy {task.search.policy!r}",
             meant(task.search.policy, POLICIES, "use one of"),
         )
     _require_program(lab, tree, "candidate", task.candidate, variables)

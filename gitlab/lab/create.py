@@ -9,7 +9,7 @@ from pygit2.enums import FileMode, FileStatus
 from ..errors import AiresearchError
 from ..store.change import Check
 from ..store.durable import enable
-from ..store.trees import EMPTY, edit, walk
+from ..store.trees import EMPTY, edit, find
 from .lab import Lab
 
 NEW_TRUNK = "main"
@@ -70,24 +70,33 @@ def existing_repository(start: Path) -> Lab:
     return Lab(repo, repo.head.shorthand)
 
 
-def add_files(lab: Lab, files: Mapping[str, bytes], check: Check) -> pygit2.Oid:
+def add_files(lab: Lab, files: Mapping[str, bytes], check: Check) -> None:
     """Commit `files` on the trunk and place them in the checkout; all else stays as it is.
 
     What the user staged or changed is neither committed nor touched.
     """
     remember_trunk(lab)
+    commit_files(lab, _MESSAGE, files, check)
+    for path, data in files.items():
+        file = Path(lab.repo.workdir) / path
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+
+
+def commit_files(lab: Lab, message: str, files: Mapping[str, bytes], check: Check) -> pygit2.Oid:
+    """A commit on the trunk, which is checked out, in the user's name; git's index has it too.
+
+    Nothing else of the index is touched, and the files themselves are the caller's to write.
+    """
     parent = lab.tip(lab.trunk)
     before = EMPTY if parent is None else lab.tree_of(parent)
     tree = edit(lab.repo, before, files)
-    oid = lab.plain_commit(lab.trunk, _MESSAGE, tree, parent, check)
+    oid = lab.plain_commit(lab.trunk, message, tree, parent, check)
     lab.repo.index.read()
-    for entry in walk(lab.repo, tree):
-        if entry.path in files:
-            lab.repo.index.add(pygit2.IndexEntry(entry.path, entry.oid, FileMode(entry.mode)))
-            file = Path(lab.repo.workdir) / entry.path
-            if not file.exists():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(files[entry.path])
+    for path in files:
+        if (entry := find(lab.repo, tree, path)) is not None:
+            lab.repo.index.add(pygit2.IndexEntry(path, entry.oid, FileMode(entry.mode)))
     lab.repo.index.write()
     return oid
 

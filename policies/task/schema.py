@@ -83,6 +83,31 @@ def _compose(source: str | bytes, file: str) -> yaml.Node | None:
         raise _error(file, None, f"not YAML: {error}", _YAML_MEND) from error
 
 
+@dataclass(frozen=True)
+class Block:
+    """A key of a mapping in block style: where it stands, and what its value holds."""
+
+    key: str
+    line: int
+    """Counted from 0, and so is the column."""
+    column: int
+    inner: tuple["Block", ...] | None
+    """The keys of its value; None where that is no mapping in block style."""
+
+
+def outline(source: str | bytes, file: str) -> tuple[Block, ...] | None:
+    """The keys of a file in order; None where they do not stand on lines of their own."""
+    node = _compose(source, file)
+    return None if node is None else _blocks(node)
+
+
+def _blocks(node: yaml.Node) -> tuple[Block, ...] | None:
+    if not isinstance(node, yaml.MappingNode) or node.flow_style:
+        return None
+    pairs = ((str(key.value), key.start_mark, value) for key, value in node.value)
+    return tuple(Block(key, at.line, at.column, _blocks(value)) for key, at, value in pairs)
+
+
 def meant(name: str, known: Iterable[str], all_of_them: str) -> str:
     """What to say to a name that is none of `known`: the nearest, or `all_of_them` and the list."""
     names = list(known)

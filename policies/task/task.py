@@ -20,6 +20,9 @@ MIB = 1 << 20
 BUILT_IN = ("train_seconds", "peak_memory_mb", "output_mb", "code_lines", "diff_lines")
 """Metrics the runner measures itself; a candidate cannot report them."""
 
+INERT = ("/*.md", "/docs/", "/.github/", "/LICENSE*")
+"""What trials never see, where the task says nothing else."""
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -120,7 +123,7 @@ class Task:
     """The files that pass from candidate to evaluator."""
     protected: tuple[str, ...] = ()
     """More files and folders only a human may change; the evaluator sees them too."""
-    inert: tuple[str, ...] = ("/*.md", "/docs/", "/.github/", "/LICENSE*")
+    inert: tuple[str, ...] = INERT
     """With a `team.yaml`: what trials never see, so that its changes cost nothing."""
     constraints: tuple[Constraint, ...] = ()
     sandbox: Literal["auto", "bwrap", "landlock", "none"] = "auto"
@@ -154,6 +157,11 @@ class Task:
     def is_split(self) -> bool:
         """Whether the team has a file of its own: what it says may change in mid-campaign."""
         return False
+
+    @property
+    def team_file(self) -> str:
+        """Where the team stands."""
+        return TEAM_FILE if self.is_split else FILE
 
     @property
     def evaluator_files(self) -> tuple[str, ...]:
@@ -191,7 +199,7 @@ def parse_task(source: str | bytes, team: str | bytes | None = None) -> Task:
     document, beside = _documents(source, team)
     task = _merged(document, beside)
     for problem in _problems(task):
-        of_team = beside is not None and _is_teams(problem.key)
+        of_team = beside is not None and is_teams(problem.key)
         where: Document[Any] = beside if of_team and beside is not None else document
         raise where.error(problem.key, problem.what, problem.mend)
     return task
@@ -210,18 +218,20 @@ def _documents(
     document = load_document(Task, source, FILE)
     if team is None:
         if "inert" in document.lines:
-            mend = "give the lab one: airesearch doctor --fix"
+            mend = (
+                f"add a {TEAM_FILE}; in a lab with nodes, airesearch doctor --fix does, without it"
+            )
             raise document.error("inert", f"inert has no effect without {TEAM_FILE}", mend)
         return document, None
     for key in document.lines:
-        if _is_teams(key):
+        if is_teams(key):
             what = f"{key} stands in {TEAM_FILE}, where there is one"
             raise document.error(key, what, f"move it to {TEAM_FILE}")
     return document, load_document(Team, team, TEAM_FILE)
 
 
-def _is_teams(key: str) -> bool:
-    """Whether a dotted key of a task is one of `team.yaml`."""
+def is_teams(key: str) -> bool:
+    """Whether a dotted key of a task stands in `team.yaml`, where there is one."""
     first, _, second = key.partition(".")
     return first in ("team", "search", "knobs") or (
         first == "budget" and second in ("trials", "hours")

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from airesearch.agents.executors.local.sandbox.bubblewrap import fault
 from airesearch.agents.setup.evaluator_check import check
+from split_labs import split
 from toys import EVALUATE, TASK, airesearch, git, repository, toy, toy_files
 
 DANGERS = {
@@ -51,13 +52,20 @@ def test_what_is_safe_is_passed(source: str) -> None:
 
 @pytest.mark.skipif(bool(fault()), reason=f"no bubblewrap here: {fault()}")
 def test_all_is_well_in_a_toy(tmp_path: Path) -> None:
-    lab = toy(tmp_path / "lab", [])
+    lab = split(tmp_path / "lab", [])
     found = airesearch(lab, "doctor", "--json").json()
     assert {f["subject"]: f["state"] for f in found} == dict.fromkeys(
-        ["git", "python", "gpu", "sandbox", "task", "evaluator", "hook"], "ok"
+        ["git", "python", "gpu", "sandbox", "task", "team", "evaluator", "hook"], "ok"
     )
     said = airesearch(lab, "doctor")
     assert (said.code, "bwrap" in said.out) == (0, True)
+
+
+def test_a_team_in_the_task_is_a_warning_with_its_mend(tmp_path: Path) -> None:
+    lab = toy(tmp_path / "lab", [])
+    said = airesearch(lab, "doctor")
+    assert "warn  team       it stands in airesearch.yaml" in said.out
+    assert "airesearch doctor --fix" in said.out
 
 
 def test_an_evaluator_that_unpickles_is_a_warning(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_a_checkout_follows_past_a_git_that_has_its_index(tmp_path: Path) -> Non
     assert git(folder, "status", "--porcelain") == ""
 
 
-def test_init_takes_only_its_own_file(tmp_path: Path) -> None:
+def test_init_takes_only_its_own_files(tmp_path: Path) -> None:
     files = {"train.py": 'open("o", "w")\nprint("loss: 2.5")\n', "other.py": "1\n"}
     folder = repository(tmp_path / "lab", files)
     (folder / "other.py").write_text("staged\n")
@@ -171,7 +171,8 @@ def test_init_takes_only_its_own_file(tmp_path: Path) -> None:
     assert "1 file with uncommitted changes" in said.err
     started = git(folder, "rev-list", "--first-parent", "main").split()[1]
     assert git(folder, "rev-parse", f"{started}^").strip() == before
-    assert git(folder, "diff", "--name-only", before, started).split() == ["airesearch.yaml"]
+    own = ["airesearch.yaml", "team.yaml"]
+    assert git(folder, "diff", "--name-only", before, started).split() == own
     assert git(folder, "show", ":other.py") == "staged\n"
     assert (folder / "other.py").read_text() == "changed again\n"
     assert airesearch(folder, "best", "--json").json()["metric"]["value"] == 2.5

@@ -84,7 +84,10 @@ WRONG: dict[str, tuple[Change, tuple[str, ...]]] = {
         with_task(team={"a": {"backend": "scriptd"}}),
         ("team.a.backend", "'scriptd'", "'scripted'"),
     ),
-    "no script": (with_task(team={"a": {"backend": "scripted"}}), ("team.a", "script: edits.yaml")),
+    "no script": (
+        with_task(team={"a": {"backend": "scripted"}}),
+        ("team.a", "script: prompts/edits.yaml"),
+    ),
     "a script that is not there": (
         with_task(team={"a": {"backend": "scripted", "script": "cues.yaml"}}),
         ("team.a.script", "cues.yaml", "git add"),

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from airesearch.agents.proposers.tuner.knobs import find
 from airesearch.examples import folder, names
-from airesearch.policies.task.task import parse_task
+from airesearch.policies.task.task import Task, parse_task
 
-FILES = {"airesearch.yaml", "train.py", "evaluate.py", "make_data.py", "README.md"}
+SETTINGS = ("airesearch.yaml", "team.yaml")
+FILES = {*SETTINGS, "train.py", "evaluate.py", "make_data.py", "README.md"}
 CLASSIFIERS = ("digits", "speedrun")
 KNOBS = {
     "digits": "LEARNING_RATE EPOCHS BATCH_SIZE MOMENTUM WEIGHT_DECAY HIDDEN MAX_SHIFT STANDARDIZE "
@@ -63,6 +64,10 @@ def labs(tmp_path_factory: pytest.TempPathFactory) -> Labs:
     return {name: new_lab(name, root / name, 7) for name in names()}
 
 
+def task_of(lab: Path) -> Task:
+    return parse_task(*((lab / file).read_text() for file in SETTINGS))
+
+
 def copied(lab: Path, to: Path, wanted: Callable[[str], bool]) -> Path:
     to.mkdir()
     for entry in filter(lambda one: wanted(one.name), lab.iterdir()):
@@ -85,7 +90,7 @@ def trained(lab: Path, at: Path, edits: str, seed: int = 1) -> Path:
 
 def evaluated(lab: Path, produced: Path, at: Path) -> Score:
     """The evaluator's word on the outputs in `produced`; its folder holds nothing else of it."""
-    task = parse_task((lab / "airesearch.yaml").read_text())
+    task = task_of(lab)
     copied(lab, at, lambda name: name in task.protected_paths)
     for output in filter(lambda path: (produced / path).exists(), task.outputs):
         shutil.copy(produced / output, at / output)
@@ -100,12 +105,16 @@ def assert_refused(score: Score) -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_an_example_ships_five_files_that_say_what_they_are(name: str) -> None:
+def test_an_example_ships_six_files_that_say_what_they_are(name: str) -> None:
     assert {path.name for path in folder(name).iterdir()} - {"__pycache__"} == FILES
-    lines = (folder(name) / "airesearch.yaml").read_text().splitlines()
-    comments = [line.strip().startswith("#") for line in lines]
-    unexplained = [line for i, line in enumerate(lines) if not any(comments[max(i - 1, 0) : i + 1])]
-    assert unexplained == []
+    for file in SETTINGS:
+        lines = [line for line in (folder(name) / file).read_text().splitlines() if line]
+        comments = [line.strip().startswith("#") for line in lines]
+        unexplained = [
+            line for i, line in enumerate(lines) if not any(comments[max(i - 1, 0) : i + 1])
+        ]
+        assert unexplained == []
+    assert task_of(folder(name)).is_split
     knobs = find((folder(name) / "train.py").read_text())
     assert " ".join(knob.name for knob in knobs) == KNOBS[name]
 
@@ -204,7 +213,7 @@ def test_a_pickle_is_not_run(labs: Labs, tmp_path: Path, name: str) -> None:
     pickle.loads(program.replace(b"ran", b"proof"))
     assert (tmp_path / "proof").exists()
     assert_refused(evaluated(labs[name], tmp_path, tmp_path / "without output"))
-    for output in parse_task((labs[name] / "airesearch.yaml").read_text()).outputs:
+    for output in task_of(labs[name]).outputs:
         (tmp_path / output).write_bytes(program)
     assert_refused(evaluated(labs[name], tmp_path, tmp_path / "pickled"))
     assert not (tmp_path / "ran").exists()

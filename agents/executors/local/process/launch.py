@@ -35,7 +35,7 @@ def bounded(
         where = f"in {folder}" if "/" in argv[0] else "on its PATH"
         raise CannotStart(
             f"cannot start {argv[0]!r}: no such program {where}",
-            "check the command in airesearch.yaml, and that the program may be executed",
+            "check the command, and that the program may be executed",
         )
     # Two small programs and not a preexec_fn: that forks instead of vforks, which runs the fork
     # handlers of every loaded library and grows with our memory (7 ms at 500 MB, against 1.5 ms).
