@@ -45,7 +45,7 @@ def split(source: bytes) -> Split:
             return made
     made = _encoded(mark, newline, *_all_anew(document))
     if fault := _fault(document.value, made):
-        raise SchemaError(f"{FILE} cannot be split: {fault}", f"write a {TEAM_FILE} by hand")
+        raise SchemaError(f"{FILE} cannot be split: {fault.what}", fault.mend)
     return made
 
 
@@ -61,18 +61,19 @@ def _ended(lines: Sequence[str], newline: str) -> Iterable[str]:
     return (line.rstrip("\r\n") + newline for line in lines[: last + 1])
 
 
-def _fault(old: Task, made: Split) -> str:
-    """Why the two files do not say what was said before; empty where they do."""
+def _fault(old: Task, made: Split) -> SchemaError | None:
+    """Why the two files do not say what was said before; None where they do."""
     try:
         new = parse_task(made.task, made.team)
     except SchemaError as error:
-        return str(error.what)
+        return error
     for field in fields(old):
         before, after = getattr(old, field.name), getattr(new, field.name)
         # The order of a team says who is asked when.
         if before != after or (isinstance(before, dict) and list(before) != list(after)):
-            return f"{field.name} would not be what it was"
-    return ""
+            what = f"{field.name} would not be what it was"
+            return SchemaError(what, f"write a {TEAM_FILE} by hand")
+    return None
 
 
 def _by_lines(document: Document[Task], text: str) -> tuple[list[str], list[str], str] | None:
