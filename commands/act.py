@@ -97,7 +97,7 @@ def init(folder: Path, /, path: Path | None, example: str | None, **flags: Any) 
     """Start a lab and measure its baseline.
 
     With --example, a new lab in PATH. Without, the repository you stand in becomes a lab: one
-    commit adds airesearch.yaml, and nothing else of yours is touched.
+    commit adds airesearch.yaml and team.yaml, and nothing else of yours is touched.
 
     \b
     Examples:

@@ -99,15 +99,15 @@ def test_the_picture_of_the_map_shows_folders_that_are_there() -> None:
 
 
 def test_the_agents_page_works_as_written(tmp_path: Path) -> None:
-    task, others = fenced(page("agents"), "yaml")
+    task, team, others = fenced(page("agents"), "yaml")
     (agent,) = fenced(page("agents"), "python")
     (typed,) = fenced(page("agents"), "console")
-    parse_task(task)
-    without_team = task.partition("team:")[0]
-    known = parse_task(without_team + others).team.values()
+    assert parse_task(task, team).is_split
+    known = parse_task(task, others).team.values()
     assert all(member.command and "{brief}" in member.command for member in known)
-    files = {"airesearch.yaml": task, "agent.py": agent, "evaluate.py": EVALUATE, "train.py": TRAIN}
-    lab = repository(tmp_path / "lab", files)
+    settings = {"airesearch.yaml": task, "team.yaml": team, "prompts/agent.py": agent}
+    files = {"evaluate.py": EVALUATE, "train.py": TRAIN}
+    lab = repository(tmp_path / "lab", {**settings, **files})
     for line in commands(typed):
         said = airesearch(lab, *shlex.split(line)[1:])
         assert said.code == 0, said.err
@@ -153,10 +153,17 @@ def test_every_command_of_the_readme_runs(place: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_readme_s_settings_are_those_of_a_task() -> None:
+def test_the_readme_s_settings_are_those_of_the_file_they_name() -> None:
+    task = {key: value for key, value in TASK.items() if key != "team"}
+    named = []
     for text in fenced(README, "yaml"):
         if "uses:" not in text:
-            parse_task(yaml.safe_dump({**TASK, **yaml.safe_load(text)}))
+            named.append(text.partition("\n")[0])
+            if named[-1] == "# team.yaml":
+                parse_task(yaml.safe_dump(task), text)
+            else:
+                parse_task(yaml.safe_dump({**task, **yaml.safe_load(text)}), "")
+    assert set(named) == {"# team.yaml", "# airesearch.yaml"}
 
 
 def test_the_ci_snippet_s_step_is_a_command() -> None:

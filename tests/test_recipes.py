@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from split_labs import team_files
 from toys import code, lr, repository, toy_files
 
 ROOT = Path(__file__).parent.parent
@@ -105,7 +106,8 @@ def test_every_recipe_is_tried() -> None:
 
 def test_a_proposer(kitchen: Kitchen, tmp_path: Path) -> None:
     typed = kitchen.cook("Adding a proposer")
-    lab = repository(tmp_path / "lab", toy_files([], team={"halve": {"backend": "halve"}}))
+    files = team_files([], team={"halve": {"backend": "halve"}})
+    lab = repository(tmp_path / "lab", files)
     kitchen.type(lab, "airesearch init")
     shown = kitchen.type(lab, *typed)
     assert "halve        keep       0.15         half of the first number" in shown
@@ -113,7 +115,8 @@ def test_a_proposer(kitchen: Kitchen, tmp_path: Path) -> None:
 
 def test_an_operator(kitchen: Kitchen, tmp_path: Path) -> None:
     typed = kitchen.cook("Adding an operator")
-    lab = repository(tmp_path / "lab", toy_files([lr(0.2)], search={"policy": "greedy"}))
+    files = team_files([lr(0.2)], search={"policy": "greedy"})
+    lab = repository(tmp_path / "lab", files)
     kitchen.type(lab, "airesearch init")
     assert "parent     0 by ablate" in kitchen.type(lab, *typed)
 
@@ -129,7 +132,7 @@ def test_an_executor(kitchen: Kitchen, tmp_path: Path) -> None:
 
 def test_a_search_policy(kitchen: Kitchen, tmp_path: Path) -> None:
     typed = kitchen.cook("Adding a search policy")
-    files = toy_files([lr(0.3), lr(0.2)], search={"policy": "anywhere"})
+    files = team_files([lr(0.3), lr(0.2)], search={"policy": "anywhere"})
     lab = repository(tmp_path / "lab", files)
     kitchen.type(lab, "airesearch init")
     assert "LR 0.2" in kitchen.type(lab, *typed)

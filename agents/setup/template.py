@@ -28,8 +28,7 @@ DIGITS = 6
 _TASK = (
     "What is measured, within which limits, and how a promotion is judged. Who works stands in\n"
     "team.yaml. Where a change is said to be a new base, the trunk is measured anew, in six\n"
-    "trials where there is noise. One that is judged anew costs no trial: verdicts follow from\n"
-    "what was measured."
+    "trials. One that is judged anew costs no trial: verdicts follow from what was measured."
 )
 _TEAM = (
     "Who works, what the campaign may spend, how it searches. All of it may change at any time,\n"

@@ -1,1 +1,1 @@
-"""`airesearch.yaml`: what its keys are and must be."""
+"""`airesearch.yaml` and `team.yaml`: what their keys are and must be."""

@@ -104,7 +104,7 @@ class Holdout:
     metric: str
     """The metric it writes."""
     looks: int = 20
-    """Promotions that are looked at, counted from the last change a person made to the trunk."""
+    """Promotions that are looked at, counted from the base."""
 
 
 @dataclass(frozen=True)

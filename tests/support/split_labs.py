@@ -24,6 +24,11 @@ def split_files(turns: list[dict[str, Any]], **task: Any) -> dict[str, str]:
     }
 
 
+def team_files(turns: list[dict[str, Any]], **team: Any) -> dict[str, str]:
+    """The same with other keys in `team.yaml`."""
+    return {**split_files(turns), "team.yaml": yaml.safe_dump({**TEAM, **team})}
+
+
 def split(folder: Path, turns: list[dict[str, Any]], **task: Any) -> Path:
     """Such a lab with its baseline measured (val_error 0.4)."""
     repository(folder, split_files(turns, **task))
