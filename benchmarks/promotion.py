@@ -413,10 +413,13 @@ def exact(candidates: int) -> Lived:
 def _lived(case: str, place: Path, writes: Sequence[dict[str, str]], trials: int) -> Lived:
     """Run a lab with a scripted proposer; the record says what came of it."""
     task = yaml.safe_load((place / "airesearch.yaml").read_text())
-    task |= {"team": {"scripted": {"backend": "scripted", "script": "turns.yaml"}}}
     task["promotion"] = {"min_effect": 0.0}
     turns = [{"subject": f"turn {n}", "write": write} for n, write in enumerate(writes)]
-    (place / "turns.yaml").write_text(yaml.safe_dump({"turns": turns}))
+    script = place / "prompts" / "turns.yaml"
+    script.parent.mkdir()
+    script.write_text(yaml.safe_dump({"turns": turns}))
+    team = {"team": {"scripted": {"backend": "scripted", "script": "prompts/turns.yaml"}}}
+    (place / "team.yaml").write_text(yaml.safe_dump(team))
     (place / "airesearch.yaml").write_text(yaml.safe_dump(task, sort_keys=False))
     _git(place, "add", "-A")
     _git(place, "commit", "-qm", "Play a script")
