@@ -130,6 +130,7 @@ UNMOVABLE = {
     "JSON": '{"name": "é", "objective": {"metric": "m", "goal": "minimize"}, "candidate": "c",\n'
     '"evaluate": "e x.py", "editable": ["c.py"], "constraints": [{"metric": "m", "max": 0.1}],\n'
     '"budget": {"trials": 3, "output_mb": 5}, "promotion": {"min_effect": 1e-5},\n'
+    '"knobs": {"c.py:LR": "range: 1..2"},\n'
     '"team": {"b": {"backend": "tuner"}, "a": {"backend": "tuner"}}}\n',
     "an alias across": "name: a\nobjective: {metric: m, goal: minimize}\n"
     "candidate: &c python c.py\nevaluate: python e.py\neditable: [c.py]\n"
@@ -175,12 +176,13 @@ BLOCKS = [
     "search: {policy: greedy}\n",
     "team:\n  b: {backend: tuner}\n\n  a:\n    backend: command\n    command: |\n      x # y\n",
     "protected: ['data # x', d]\n",
+    "knobs:\n  # slow\n  'c.py:LR': 'range: 1..2'  # why\n  c.py:N: fixed\n",
 ]
 BETWEEN = st.sampled_from(["", "\n", "# a comment\n", "# one\n\n# other\n", "\n# more\n"])
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.permutations(BLOCKS), st.lists(BETWEEN, min_size=11, max_size=11), st.booleans())
+@given(st.permutations(BLOCKS), st.lists(BETWEEN, min_size=12, max_size=12), st.booleans())
 def test_any_order_of_blocks_splits_without_a_comment_lost(
     blocks: list[str], between: list[str], is_flow: bool
 ) -> None:

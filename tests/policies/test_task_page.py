@@ -62,7 +62,7 @@ def worded(hint: Any) -> str:
     if get_origin(hint) is tuple:
         return f"list of {worded(get_args(hint)[0])}"
     if get_origin(hint) is dict:
-        return "agents by name"
+        return "agents by name" if is_dataclass(get_args(hint)[1]) else "text by knob"
     return "keys" if is_dataclass(hint) else WORDS[hint]
 
 
