@@ -7,10 +7,12 @@ import stat
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from airesearch.agents.executors.local import folder_cache
 from airesearch.agents.executors.local.folder_cache import LARGE, ExportedTree, FolderCache
 from airesearch.agents.executors.local.process import Limits, reap_orphans, run
 from airesearch.agents.executors.local.sandbox import choose
@@ -39,8 +41,9 @@ ONE: dict[str, str | bytes] = {
     "was-file": "x\n",
     "run.sh": "#!/bin/sh\n",
     "name\nwith": "newline\n",
-    **{f"data/{n // 100:02d}/{n % 100:02d}": f"{n}\n" for n in range(LARGE)},
 }
+ENOUGH = 100
+"""The files of a tree that is large here: what a trial may do to one file is the same in any."""
 # Each is what a candidate does in its folder, as a program; T holds the times of `a/one` before.
 ATTACKS = {
     "nothing": "",
@@ -89,7 +92,7 @@ os.setxattr('a', 'system.posix_acl_default', bytes.fromhex(
     "as deep as it goes": """
 for _ in range(300):
     os.mkdir('d' * 100); os.chdir('d' * 100)""",
-    "many files": "os.mkdir('m'); [open(f'm/{n}','w') for n in range(2000)]",
+    "many files": "os.mkdir('m'); [open(f'm/{n}','w') for n in range(1000)]",
     "what the next tree changes": "open('train.py','w').write('9'); open('gone/in/more','w')",
     "in the way of the next tree": "os.makedirs('new/deep/x'); os.mkdir('was/other')",
 }  # fmt: skip
@@ -102,10 +105,11 @@ def back(path): os.utime(path, ns=(T.st_atime_ns, T.st_mtime_ns))
 
 
 class Trees:
-    """Two trees, and what a new folder of each holds."""
+    """Two trees of so many files of data and some more, and what a new folder of each holds."""
 
-    def __init__(self, folder: Path) -> None:
-        root = repository(folder / "lab", ONE)
+    def __init__(self, folder: Path, size: int) -> None:
+        data = {f"data/{n % 10:02d}/{n // 10:02d}": f"{n}\n" for n in range(size)}
+        root = repository(folder / "lab", {**ONE, **data})
         self.repo: Repository = open_repository(root)
         start = self.repo.head.peel().tree.id
         script = edit(self.repo, start, {"link": b""})
@@ -146,7 +150,7 @@ def _with_modes(repo: Repository, tree: Oid) -> Oid:
 
 
 def kept(path: str) -> bool:
-    return path != "data/09/99"
+    return path != "data/09/09"
 
 
 def holds(folder: Path) -> dict[str, Any]:
@@ -171,8 +175,16 @@ def holds(folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def trees(tmp_path_factory: pytest.TempPathFactory) -> Trees:
-    return Trees(tmp_path_factory.mktemp("trees"))
+def trees(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trees]:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(folder_cache, "LARGE", ENOUGH)
+        yield Trees(tmp_path_factory.mktemp("trees"), ENOUGH)
+
+
+@pytest.fixture(scope="module")
+def large_trees(tmp_path_factory: pytest.TempPathFactory) -> Trees:
+    """What is large outside of tests too."""
+    return Trees(tmp_path_factory.mktemp("large"), LARGE)
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +223,18 @@ def test_the_next_trial_finds_a_new_folder_s_content(
         assert holds(lent(pool, tree).folder) == trees.expected[tree]
 
 
-def test_only_what_the_next_tree_changes_is_written(trees: Trees, pool: FolderCache) -> None:
+@pytest.mark.parametrize("is_large", [False, True])
+def test_only_what_the_next_tree_changes_is_written(
+    tmp_path: Path,
+    trees: Trees,
+    large_trees: Trees,
+    monkeypatch: pytest.MonkeyPatch,
+    is_large: bool,
+) -> None:
+    if is_large:
+        monkeypatch.setattr(folder_cache, "LARGE", LARGE)
+        trees = large_trees
+    pool = FolderCache(trees.repo, tmp_path, is_sealed=True)
     laid = lent(pool, trees.one)
     untouched = (laid.folder / "data/05/05").stat().st_ino
     act(pool, laid, "open('out.npy','w'); os.makedirs('new/deep')")
@@ -353,9 +376,10 @@ while True:
 
 
 @pytest.mark.parametrize("wait", [0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8])
-def test_a_killed_worker_s_folder_is_swept(tmp_path: Path, trees: Trees, wait: float) -> None:
+def test_a_killed_worker_s_folder_is_swept(tmp_path: Path, large_trees: Trees, wait: float) -> None:
     program = WORKER.replace("tree_of(tree)", "__import__('pygit2').Oid(hex=tree)")
-    argv = [sys.executable, "-c", program, trees.repo.workdir, tmp_path, *map(str, trees.both)]
+    places = (large_trees.repo.workdir, tmp_path, *map(str, large_trees.both))
+    argv = [sys.executable, "-c", program, *places]
     with subprocess.Popen(argv, stdout=subprocess.PIPE) as worker:
         assert worker.stdout is not None
         worker.stdout.readline()
