@@ -1,10 +1,7 @@
 """The lives of a command that is killed and started again; all it starts is in its own sessions."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +11,7 @@ from random import Random
 from typing import Any
 
 import psutil
-from bad_labs import AIRESEARCH
+import warm
 from worn_labs import below, noted, trials
 
 PATIENCE = 60.0
@@ -24,17 +21,11 @@ class Life:
     """One run of the command line in a lab, from its start to its end or a kill."""
 
     def __init__(self, folder: Path, *words: str, **hurts: Any) -> None:
-        worker = str(Path(__file__).with_name("hurt_worker.py"))
-        argv = [sys.executable, worker, json.dumps(hurts)] if hurts else AIRESEARCH
+        worker = (str(Path(__file__).with_name("hurt_worker.py")), json.dumps(hurts))
         self._err = folder.with_name(f"{folder.name}.{time.monotonic_ns()}.err")
         with self._err.open("wb") as err:
-            self.process = subprocess.Popen(
-                [*argv, *words],
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=err,
-                start_new_session=True,
+            self.process = warm.begin(
+                folder, *(worker if hurts else ()), *words, err=err, start_new_session=True
             )
 
     def __enter__(self) -> "Life":
@@ -83,11 +74,16 @@ class Life:
     def halted(self) -> "Life":
         """Wait until it has halted itself; the same."""
         until = time.monotonic() + PATIENCE
-        while psutil.Process(self.process.pid).status() != psutil.STATUS_STOPPED:
+        while not self._is_halted():
             assert self.process.poll() is None, f"it ended before: {self.said}"
             assert time.monotonic() < until, "it was never halted"
             time.sleep(0.005)
         return self
+
+    def _is_halted(self) -> bool:
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.process.pid).status() == psutil.STATUS_STOPPED
+        return False
 
     @property
     def said(self) -> str:
@@ -178,8 +174,8 @@ class Kills:
 
     def _kill_alone(self, life: Life) -> None:
         workers = life.tree[1:]
-        os.kill(life.process.pid, signal.SIGKILL)
-        life.process.wait()
+        life.process.kill()
+        life.process.wait(PATIENCE)
         # They are told by the kernel, and end what they are at.
         assert not psutil.wait_procs(workers, timeout=PATIENCE)[1]
 

@@ -28,7 +28,8 @@ from literal_nodes import Writer, judged, measured, propose
 from toys import airesearch, git, repository, toy, toy_files
 
 BASE, OTHER = (letter * 40 for letter in "ab")
-DEEP = 2000
+DEEP = 1100
+"""Deeper than Python lets functions call each other."""
 AIM = Aim("loss", "minimize", repairs=True)
 
 

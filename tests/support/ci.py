@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pygit2
+import warm
 from airesearch.gitlab.leases.lease import clock, live
 from remotes import Daemon
 from toys import Said, airesearch, git
@@ -67,12 +67,10 @@ class Job:
 
     folder: Path
     words: tuple[str, ...]
-    process: subprocess.Popen[bytes] = field(init=False)
+    process: warm.Command | subprocess.Popen[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
-        argv = [sys.executable, "-m", "airesearch", *self.words]
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(argv, cwd=self.folder, stdout=pipe, stderr=pipe)
+        self.process = warm.begin(self.folder, *self.words)
 
     def said(self) -> Said:
         """What it answered in the end."""

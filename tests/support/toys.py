@@ -59,7 +59,9 @@ class Said:
 
 def airesearch(folder: Path, *words: str, env: Mapping[str, str] | None = None) -> Said:
     """Run the command line in a process of its own."""
-    quick = warm.run(folder, words) if env is None else None
+    told = dict(env or {})
+    encoding = told.pop("PYTHONIOENCODING", "")
+    quick = None if told else warm.run(folder, words, encoding)
     if quick is not None:
         code, out, err = quick
         return Said(code, out.decode(), err.decode())
