@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -33,8 +34,8 @@ def daemon():
             os.execve(sys.executable, ['x', '-ISc', 'import time; time.sleep(60)'], {})
         os._exit(0)
     os.wait()
-def wait_for(count):
-    while not os.path.exists('pids') or len(open('pids').readlines()) < count: time.sleep(0.005)
+def wait_for(count, file='pids'):
+    while not os.path.exists(file) or len(open(file).readlines()) < count: time.sleep(0.005)
 """
 
 
@@ -61,6 +62,16 @@ def start(folder: Path, script: str, seconds: float = 30) -> ProcessResult:
     limits = Limits(seconds=seconds, memory=1024 * MB, output=16 * MB)
     argv = [sys.executable, "-ISc", LIB + script]
     return run(argv, folder=folder, env=dict(os.environ), limits=limits)
+
+
+def timed_out(folder: Path, script: str) -> ProcessResult:
+    """A trial that ran out of time; of more time where it had not come to its first `here`."""
+    for seconds in (0.4, 3, 15):
+        ran = start(folder, script, seconds)
+        assert ran.stopped == "timeout"
+        if (folder / "pids").exists():
+            return ran
+    raise AssertionError("it never began")
 
 
 STUBBORN = {
@@ -90,8 +101,7 @@ if 1:
 
 @pytest.mark.parametrize("script", STUBBORN.values(), ids=STUBBORN)
 def test_nothing_survives_a_timeout(tmp_path: Path, script: str) -> None:
-    assert start(tmp_path, f"{script}\nstay()", seconds=0.4).stopped == "timeout"
-    assert (tmp_path / "pids").exists()
+    timed_out(tmp_path, f"{script}\nstay()")
 
 
 @pytest.mark.parametrize("script", STUBBORN.values(), ids=STUBBORN)
@@ -102,9 +112,8 @@ def test_nothing_survives_the_main_process(tmp_path: Path, script: str) -> None:
 
 
 def test_the_main_process_halted_is_ended(tmp_path: Path) -> None:
-    script = "print('here', flush=True); os.kill(os.getpid(), signal.SIGSTOP)"
-    ran = start(tmp_path, script, seconds=0.3)
-    assert (ran.stopped, ran.log) == ("timeout", b"here\n")
+    script = "print('here', flush=True); here(); os.kill(os.getpid(), signal.SIGSTOP)"
+    assert timed_out(tmp_path, script).log == b"here\n"
 
 
 def test_none_of_them_sees_another_die(tmp_path: Path) -> None:
@@ -137,7 +146,12 @@ def test_a_daemon_that_holds_the_output_does_not_hold_us(tmp_path: Path) -> None
 
 
 def test_orphans_that_end_during_the_trial_leave_no_zombie(tmp_path: Path) -> None:
-    script = "fork(lambda: fork(lambda: time.sleep(0.05)))\ntime.sleep(0.5)"
+    script = """if 1:
+        fork(lambda: fork(here))
+        wait_for(1)
+        orphan = int(open('pids').read())
+        while os.path.exists(f'/proc/{orphan}'): time.sleep(0.005)
+    """
     assert start(tmp_path, script).leftovers == 0
 
 
@@ -190,10 +204,16 @@ def test_what_is_not_the_trials_is_left_alone(tmp_path: Path) -> None:
         for own in (False, True)
     ]
     late: list[subprocess.Popen[bytes]] = []
-    thread = threading.Timer(0.3, lambda: late.append(subprocess.Popen(["sleep", "60"])))
+
+    def begin_late() -> None:
+        late.append(subprocess.Popen(["sleep", "60"]))
+        (tmp_path / "late").write_text("begun\n")
+
+    thread = threading.Timer(0.3, begin_late)
     thread.start()
     try:
-        assert start(tmp_path, "fork(stay)\ntime.sleep(0.8)").leftovers == 1
+        script = "fork(stay)\nwait_for(4, 'orphans'); wait_for(1, 'late'); time.sleep(0.1)"
+        assert start(tmp_path, script).leftovers == 1
         thread.join()
         assert [process.poll() for process in (*shells, *late)] == [None] * 3
         orphans = [int(pid) for pid in (tmp_path / "orphans").read_text().split()]
@@ -234,7 +254,9 @@ PORTABLE = {
     "child": "fork(stay)",
     "own session": "fork(lambda: (os.setsid(), stay()))",
     "orphan": "fork(lambda: fork(stay))",
-    "orphan of another session": "fork(lambda: (os.setsid(), fork(stay), time.sleep(0.5)))",
+    "orphan of another session": (
+        "fork(lambda: (os.setsid(), fork(stay), wait_for(1, 'looked'))); os.wait()"
+    ),
 }
 
 
@@ -242,9 +264,21 @@ PORTABLE = {
 def test_without_what_only_linux_has_they_are_ended_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
+    """Each once it was seen: who leaves session and parent between two looks is missed."""
+
+    def look_and_tell(*asked: Any) -> list[proctable.Proc]:
+        family = proctable.kin(*asked)
+        pids = tmp_path / "pids"
+        if pids.exists() and {int(p) for p in pids.read_text().split()} & {p.pid for p in family}:
+            (tmp_path / "looked").write_text("seen\n")
+        return family
+
     monkeypatch.delattr(os, "pidfd_open")
     monkeypatch.setattr(sys, "platform", "darwin")
     monkeypatch.setattr(proctable, "LINUX", False)
-    ran = start(tmp_path, f"{script}; wait_for(1); time.sleep(0.8); sys.exit(3)")
+    monkeypatch.setattr(reaper, "kin", look_and_tell)
+    ran = start(tmp_path, f"{script}; wait_for(1, 'looked'); sys.exit(3)")
     assert (ran.code, ran.leftovers) == (3, 1)
-    assert start(tmp_path, f"{script}; stay()", seconds=0.8).stopped == "timeout"
+    for told in ("pids", "looked"):
+        (tmp_path / told).unlink()
+    timed_out(tmp_path, f"{script}; stay()")

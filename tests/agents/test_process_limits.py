@@ -53,7 +53,7 @@ def test_a_timeout_says_the_limit(tmp_path: Path) -> None:
 
 def test_a_timeout_asks_first(tmp_path: Path) -> None:
     script = "trap 'echo saved; exit 5' TERM; echo start; while :; do sleep 0.01; done"
-    ran = bounded(tmp_path, "sh", "-c", script, seconds=0.3)
+    ran = bounded(tmp_path, "sh", "-c", script, seconds=1)
     assert ran.stopped == "timeout"
     assert ran.log.startswith(b"start\n")
     assert ran.log.endswith(b"saved\n")
