@@ -3,22 +3,21 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import warm
 from airesearch.agents.executors.capacity import slots_for
 from airesearch.gitlab.lab.lab import open_lab
 from airesearch.policies.task.task import parse_task
 from bad_labs import left_in_trials
 from toys import airesearch, git, toy
 
-AIRESEARCH = [sys.executable, "-m", "airesearch"]
 SLOW = """\
 import os, time
 from pathlib import Path
@@ -69,11 +68,11 @@ def sound(folder: Path, nodes: int) -> None:
     git(folder, "fsck", "--strict")
 
 
-def workers_of(process: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+def workers_of(pid: int) -> list[psutil.Process]:
     """The workers of a running command with three jobs, once they are there: one is ahead."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        found = psutil.Process(process.pid).children()
+        found = psutil.Process(pid).children()
         # Before them it starts programs that tell of the machine.
         if len(found) == 4 and all(worker.name().startswith("python") for worker in found):
             return found
@@ -118,10 +117,7 @@ def test_more_workers_than_work(tmp_path: Path) -> None:
 
 def test_two_commands_go_faster(tmp_path: Path) -> None:
     folder = lab(tmp_path, 20)
-    both = [
-        subprocess.Popen([*AIRESEARCH, "run", "--jobs", "2"], cwd=folder, stdout=subprocess.DEVNULL)
-        for _ in range(2)
-    ]
+    both = [warm.begin(folder, "run", "--jobs", "2") for _ in range(2)]
     assert [command.wait(60) for command in both] == [0, 0]
     sound(folder, 21)
     assert most_at_once(tmp_path) > 2
@@ -136,17 +132,12 @@ def test_the_budget_holds_for_all_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize("presses", [1, 2, 5])
 def test_interrupted(tmp_path: Path, presses: int) -> None:
     folder = lab(tmp_path, 14)  # more than are played before it is heard
-    command = subprocess.Popen(
-        [*AIRESEARCH, "run", "--jobs", "3"],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    workers = workers_of(command)
+    command = warm.begin(folder, "run", "--jobs", "3", start_new_session=True)
+    workers = workers_of(command.pid)
     started(tmp_path, 2)
     for _ in range(presses):
-        os.killpg(command.pid, signal.SIGINT)  # as a terminal sends it
+        with suppress(ProcessLookupError):  # it has ended by then
+            os.killpg(command.pid, signal.SIGINT)  # as a terminal sends it
         time.sleep(0.02)
     _, err = command.communicate(timeout=30)
     assert command.returncode == 130, (command.returncode, err.decode())
@@ -161,10 +152,8 @@ def test_interrupted(tmp_path: Path, presses: int) -> None:
 
 def test_killed_with_its_workers_left(tmp_path: Path) -> None:
     folder = lab(tmp_path, 8)
-    command = subprocess.Popen(
-        [*AIRESEARCH, "run", "--jobs", "3"], cwd=folder, stdout=subprocess.DEVNULL
-    )
-    workers = workers_of(command)
+    command = warm.begin(folder, "run", "--jobs", "3")
+    workers = workers_of(command.pid)
     started(tmp_path, 2)
     command.kill()
     command.wait()
@@ -175,13 +164,8 @@ def test_killed_with_its_workers_left(tmp_path: Path) -> None:
 
 def test_a_worker_is_killed(tmp_path: Path) -> None:
     folder = lab(tmp_path, 30)
-    command = subprocess.Popen(
-        [*AIRESEARCH, "run", "--jobs", "3"],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    workers = workers_of(command)
+    command = warm.begin(folder, "run", "--jobs", "3")
+    workers = workers_of(command.pid)
     started(tmp_path, 2)
     workers[0].kill()
     _, err = command.communicate(timeout=30)

@@ -12,6 +12,7 @@ from airesearch.agents.step import leases
 from airesearch.cli import main
 from airesearch.gitlab.events import Event, subscribe
 from airesearch.gitlab.leases import lease, remote_lease
+from airesearch.gitlab.store import ref_file
 from airesearch.policies.search import policies
 
 IN_COMMITS = [
@@ -66,6 +67,8 @@ if __name__ == "__main__":
         _short_leases(hurts["lease"])
     if "clock" in hurts:
         _clock_off(hurts["clock"])
+    if "waits" in hurts:
+        ref_file._WAIT_SECONDS = hurts["waits"]
     if "explores" in hurts:
         policies._EXPLORE_CHANCE = 1.0
     if "stage" in hurts:

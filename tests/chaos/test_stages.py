@@ -168,4 +168,7 @@ def test_a_lock_that_was_left_at_the_ref_of_the_checkout(tmp_path: Path) -> None
     lock = folder / ".git" / "refs" / "worktree" / "airesearch-behind.lock"
     lock.parent.mkdir(parents=True)
     lock.touch()
+    with Life(folder, "step", waits=0.5) as life:  # its ten seconds are in test_ref_file
+        assert life.end() == 0, life.said
+    assert not lock.exists()
     finished(folder)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+import warm
 from bad_labs import AIRESEARCH, branches, copied, left_in_trials, whole
 from toys import airesearch, git, lr, repository, toy, toy_files
 
@@ -23,7 +24,7 @@ from airesearch.cli import main
 
 WRITES = {"create_blob", "create_commit", "write", "flush", "fsync", "replace", "fork_exec",
           "mkdir", "rmdir", "unlink"}
-count, at = 0, int(os.environ["KILL_AT"])
+count, at = 0, int(sys.argv.pop(1))
 
 def look(frame, event, called):
     # Each call of C code that writes to the repository or the disk, or starts a program.
@@ -95,15 +96,12 @@ def undisturbed(
 
 def killed_step(folder: Path, at: int) -> tuple[int, int]:
     """A step that kills itself before its write number `at`: its exit code, the writes seen."""
-    done = subprocess.run(
-        [AIRESEARCH[0], "-c", KILLER, "step"],
-        cwd=folder,
-        env={**os.environ, "KILL_AT": str(at)},
-        capture_output=True,
-        check=False,
-    )
-    assert b"Traceback" not in done.stderr, done.stderr.decode()
-    return done.returncode, int(done.stderr.split()[-1]) if done.returncode == 0 else 0
+    script = folder.with_name("killer.py")
+    script.write_text(KILLER)
+    step = warm.begin(folder, str(script), str(at), "step")
+    _, err = step.communicate()
+    assert b"Traceback" not in err, err.decode()
+    return step.wait(), int(err.split()[-1]) if step.wait() == 0 else 0
 
 
 def unlocked(folder: Path) -> None:
@@ -166,7 +164,7 @@ def test_many_interrupts_in_a_row(tmp_path: Path) -> None:
     """An impatient Ctrl-C, Ctrl-C, Ctrl-C leaves no process and no folder either."""
     slow = {"subject": "slow", "write": {"train.py": "import time; time.sleep(5)\n"}}
     folder = toy(tmp_path / "lab", [slow])
-    worker = subprocess.Popen([*AIRESEARCH, "step"], cwd=folder, stderr=subprocess.PIPE)
+    worker = warm.begin(folder, "step")
     _in_trial(folder)
     for _ in range(20):
         worker.send_signal(signal.SIGINT)
@@ -181,9 +179,7 @@ def test_ctrl_c_on_the_whole_group(tmp_path: Path) -> None:
     """As a terminal sends it: to us, and to git where that runs."""
     slow = {"subject": "slow", "write": {"train.py": "import time; time.sleep(5)\n"}}
     folder = toy(tmp_path / "lab", [slow])
-    worker = subprocess.Popen(
-        [*AIRESEARCH, "run"], cwd=folder, stderr=subprocess.PIPE, start_new_session=True
-    )
+    worker = warm.begin(folder, "run", start_new_session=True)
     _in_trial(folder)
     os.killpg(worker.pid, signal.SIGINT)
     _, err = worker.communicate(timeout=20)
@@ -196,7 +192,7 @@ def test_a_closed_terminal(tmp_path: Path, number: signal.Signals) -> None:
     """SIGHUP, as when an SSH session drops, must not leave the trial running."""
     slow = {"subject": "slow", "write": {"train.py": "import time; time.sleep(5)\n"}}
     folder = toy(tmp_path / "lab", [slow])
-    worker = subprocess.Popen([*AIRESEARCH, "step"], cwd=folder, stderr=subprocess.PIPE)
+    worker = warm.begin(folder, "step")
     _in_trial(folder)
     worker.send_signal(number)
     worker.communicate(timeout=20)
@@ -226,7 +222,7 @@ def test_a_killed_worker_s_candidate_does_not_outlive_the_next_step(tmp_path: Pa
     )
     first = {"subject": "naps", "write": {"train.py": naps + "time.sleep(8)\n"}}
     folder = toy(tmp_path / "lab", [first], budget={"trial_seconds": 1})
-    worker = subprocess.Popen([*AIRESEARCH, "step"], cwd=folder)
+    worker = warm.begin(folder, "step")
     _in_trial(folder)
     worker.kill()
     worker.wait()
@@ -237,12 +233,7 @@ def test_a_killed_worker_s_candidate_does_not_outlive_the_next_step(tmp_path: Pa
 def test_two_runs_at_once(tmp_path: Path) -> None:
     turns = [lr(0.5 - n / 50) for n in range(1, 9)]
     folder = toy(tmp_path / "lab", turns)
-    workers = [
-        subprocess.Popen(
-            [*AIRESEARCH, "run"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        for _ in range(2)
-    ]
+    workers = [warm.begin(folder, "run") for _ in range(2)]
     ends = [(worker.communicate(timeout=100), worker.returncode) for worker in workers]
     for (_, err), code in ends:
         assert code in (0, 3), err.decode()
@@ -260,12 +251,7 @@ def test_two_runs_at_once(tmp_path: Path) -> None:
 
 def test_two_inits_at_once(tmp_path: Path) -> None:
     folder = repository(tmp_path / "lab", toy_files([lr(0.2)]))
-    workers = [
-        subprocess.Popen(
-            [*AIRESEARCH, "init"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        for _ in range(2)
-    ]
+    workers = [warm.begin(folder, "init") for _ in range(2)]
     for worker in workers:
         _, err = worker.communicate(timeout=60)
         assert worker.returncode in (0, 1), err.decode()

@@ -20,6 +20,7 @@ from toys import TASK, airesearch, git, lr, toy
 
 DOCS = Path(__file__).parents[2] / "docs" / "ci"
 TURNS = [lr(value) for value in (0.3, 0.2, 0.25, 0.15, 0.6, 0.12, 0.11, 0.7, 0.105, 0.4)]
+SHORT = 7
 RUN = ("run", "--publish", "--json", "--trials")
 
 
@@ -30,12 +31,28 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
 
 
+@pytest.fixture(scope="module")
+def made_short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a budget that is soon spent."""
+    budget = {**TASK["budget"], "trials": SHORT}
+    return toy(tmp_path_factory.mktemp("short") / "lab", TURNS, budget=budget)
+
+
 @pytest.fixture
 def shared(made: Path, tmp_path: Path) -> Iterator[Shared]:
     """The lab with its baseline, on a daemon."""
-    git(tmp_path, "clone", "-q", "--bare", str(made), "lab.git")
-    with served(tmp_path) as daemon:
-        yield Shared(tmp_path, daemon)
+    yield from on_a_daemon(made, tmp_path)
+
+
+@pytest.fixture
+def short(made_short: Path, tmp_path: Path) -> Iterator[Shared]:
+    yield from on_a_daemon(made_short, tmp_path)
+
+
+def on_a_daemon(lab: Path, folder: Path) -> Iterator[Shared]:
+    git(folder, "clone", "-q", "--bare", str(lab), "lab.git")
+    with served(folder) as daemon:
+        yield Shared(folder, daemon)
 
 
 def guard(shared: Shared) -> None:
@@ -50,21 +67,21 @@ def wait_for(path: Path) -> None:
 
 
 @pytest.mark.parametrize("guarded", [False, True], ids=["open", "guarded"])
-def test_two_clones_race_to_the_end_of_the_budget(shared: Shared, guarded: bool) -> None:
+def test_two_clones_race_to_the_end_of_the_budget(short: Shared, guarded: bool) -> None:
     if guarded:
-        guard(shared)
-    jobs = [Job(shared.clone(name), (*RUN, "50")) for name in ("one", "two")]
+        guard(short)
+    jobs = [Job(short.clone(name), (*RUN, "50")) for name in ("one", "two")]
     told = [trials_of(job.said()) for job in jobs]
     assert all(told)
-    assert sorted([*told[0], *told[1], "0.1"]) == sorted(shared.values("Trial"))
-    assert len(shared.refs("refs/heads/node")) == len(set(shared.values("Node"))) == 11
-    shared.check()
+    assert sorted([*told[0], *told[1], "0.1"]) == sorted(short.values("Trial"))
+    assert len(short.refs("refs/heads/node")) == len(set(short.values("Node"))) == SHORT
+    short.check()
     for job in jobs:
-        assert shared.refs("refs/airesearch") == {}
+        assert short.refs("refs/airesearch") == {}
         assert git(job.folder, "status", "--porcelain") == ""
         spent = airesearch(job.folder, "step", "--publish")
         assert (spent.code, spent.out) == (3, ""), spent.err
-        assert git(job.folder, "rev-parse", "HEAD").strip() == shared.refs()["refs/heads/main"]
+        assert git(job.folder, "rev-parse", "HEAD").strip() == short.refs()["refs/heads/main"]
 
 
 def test_workers_of_one_clone_and_of_another(shared: Shared) -> None:
@@ -326,7 +343,7 @@ def checked_out(shared: Shared, name: str, depth: str, branch: str) -> Path:
     return folder
 
 
-def test_the_github_example(shared: Shared, bin_: Path, tmp_path: Path) -> None:
+def test_the_github_example(short: Shared, bin_: Path, tmp_path: Path) -> None:
     workflow: dict[str, Any] = yaml.safe_load((DOCS / "github-actions.yml").read_text())
     assert workflow["permissions"] == {"contents": "write"}
     steps = workflow["jobs"]["research"]["steps"]
@@ -334,18 +351,19 @@ def test_the_github_example(shared: Shared, bin_: Path, tmp_path: Path) -> None:
     lines = [step["run"] for step in steps if "run" in step]
     for worker in workflow["jobs"]["research"]["strategy"]["matrix"]["worker"]:
         depth = str(checkout["fetch-depth"])
-        folder = checked_out(shared, f"worker{worker}", depth, "main")
+        folder = checked_out(short, f"worker{worker}", depth, "main")
         play(lines, folder, bin_)
     assert (tmp_path / "installed").read_text() == "install airesearch\n" * 2
-    assert len(shared.values("Trial")) == 11  # the second had nothing left to do, and is no failure
-    shared.check()
+    # The second had nothing left to do, and is no failure.
+    assert len(short.values("Trial")) == SHORT
+    short.check()
 
 
-def test_the_gitlab_example(shared: Shared, bin_: Path) -> None:
+def test_the_gitlab_example(short: Shared, bin_: Path) -> None:
     job: dict[str, Any] = yaml.safe_load((DOCS / "gitlab-ci.yml").read_text())["research"]
-    git(shared.bare, "branch", "idea", "main")
+    git(short.bare, "branch", "idea", "main")
     for worker in range(job["parallel"]):
-        folder = checked_out(shared, f"worker{worker}", job["variables"]["GIT_DEPTH"], "")
+        folder = checked_out(short, f"worker{worker}", job["variables"]["GIT_DEPTH"], "")
         play(job["script"], folder, bin_, CI_DEFAULT_BRANCH="main")
-    assert len(shared.values("Trial")) == 11
-    shared.check()
+    assert len(short.values("Trial")) == SHORT
+    short.check()

@@ -7,13 +7,13 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import time
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pytest
+import warm
 import yaml
 from airesearch.agents import loop
 from airesearch.agents.campaign import Campaign
@@ -22,7 +22,7 @@ from airesearch.agents.step.measure import measure
 from airesearch.gitlab.lab.lab import open_lab
 from airesearch.gitlab.record.facts import Verdict
 from airesearch.gitlab.tree.node import Node
-from bad_labs import AIRESEARCH, complains, left_in_trials, whole, works
+from bad_labs import complains, left_in_trials, whole, works
 from noisy import BASELINE, commit_of, metric, noisy, story, trailer, turn
 from toys import TRAIN as EXACT_TRAIN
 from toys import airesearch, code, git, lr, toy
@@ -232,8 +232,8 @@ def test_killed_between_and_in_trials_the_record_is_the_same(ended: Path, tmp_pa
     """SIGKILL after ever new fractions of a second; nothing is lost, doubled or decided anew."""
     folder = noisy(tmp_path / "lab", TURNS)
     for turn_ in range(14):
-        worker = subprocess.Popen([*AIRESEARCH, "run"], cwd=folder, stderr=subprocess.PIPE)
-        time.sleep(0.5 + 0.17 * (turn_ % 7))
+        worker = warm.begin(folder, "run")
+        time.sleep(0.1 + 0.17 * (turn_ % 7))
         worker.kill()
         worker.communicate()
         for lock in (folder / ".git").rglob("*.lock"):
