@@ -124,9 +124,10 @@ class Push:
         node = node_of(update.ref.removeprefix("refs/heads/"))
         if node is None:
             yield "is no node's name: those are node/000042"
-        elif update.old is None and update.new and (gap := self._gap(node)):
+            return
+        if update.old is None and update.new and (gap := self._gap(node)):
             yield gap
-        elif update.new is None:
+        if update.new is None:
             yield "is deleted, and a node's branch stays"
         elif (history := self.context.nodes.get(node)) is None:
             for _, commit, what in self.context.nodes.faults[node]:
