@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ...agents.trunk.forecast import forecast
+from ...gitlab.errors import AiresearchError
 from ...gitlab.hooks.staged import Staged
 from ...gitlab.lab.checkout import left_behind
+from ...gitlab.reader.values import Unsound
 from ...gitlab.record.text import plural
 from ...policies.budget import spent
 from . import summary
@@ -39,13 +41,14 @@ def facts(view: LabView) -> dict[str, Any]:
 def _commit_costs(view: LabView) -> str | None:
     """What a commit of the changes in this checkout of the trunk costs; None where there is none.
 
-    Empty where it costs nothing.
+    Empty where it costs nothing. Nor is it told where nothing can be written, as git does for it.
     """
-    staged = None if view.lab.repo.is_bare else Staged(view.folder, os.environ)
-    if staged is None or not staged.is_on_trunk or view.lab.repo.head_is_unborn:
-        return None
-    before, after = staged.before(), staged.with_changes()
-    return None if before == after else forecast(view.lab, view.task, before, after)
+    with suppress(AiresearchError, Unsound, OSError):
+        staged = None if view.lab.repo.is_bare else Staged(view.folder, os.environ)
+        if staged is not None and staged.is_on_trunk and staged.left_at is None:
+            before, after = staged.before(), staged.with_changes()
+            return None if before == after else forecast(view.lab, view.task, before, after)
+    return None
 
 
 def _mib(folder: Path) -> float:
