@@ -146,7 +146,7 @@ def _settings(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_script(words: Sequence[str]) -> bool:
-    return words[0].endswith(".py")
+    return any(word.endswith(".py") for word in words[:1])
 
 
 def _serve(place: str, master: int) -> None:
