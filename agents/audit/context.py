@@ -1,7 +1,7 @@
-"""What the claims of one node ask about others: its base and rules, rivals, noise, promotions."""
+"""What the claims of one node ask about others: its base and rules, rivals, promotions."""
 
 from bisect import bisect_right
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from functools import cached_property
 from itertools import accumulate, takewhile
@@ -13,16 +13,18 @@ from ...gitlab.record.facts import Status
 from ...gitlab.record.parents import compared_parent
 from ...gitlab.record.paths import BUS, FAILED, REFUSED, TASK_FILE, TRANSCRIPT
 from ...gitlab.record.records import Judge, Measure
-from ...policies.promotion.error_budget import part
-from ...policies.promotion.replication import SCREEN
 from ..trials.gates import holds
 from ..trunk.measured import Changes, Measured
-from .figures import Spread, spread, values
-from .node_history import NodeHistory, Nodes, Promotion, Trunk
+from .in_force import InForce
+from .node_history import (
+    CLOCKS_APART_SECONDS,
+    NodeHistory,
+    Nodes,
+    Promotion,
+    Trunk,
+)
+from .noise_bounds import NoiseBounds
 from .rules import Rules, read_rules
-
-CLOCKS_APART_SECONDS = 300
-"""What the clocks of two machines that work on one lab may differ by."""
 
 NO_ANSWERS = (Status.CANCELLED, Status.LOST, Status.DENIED, Status.DUPLICATE)
 """Ends of a trial that say nothing of what the candidate does."""
@@ -31,12 +33,13 @@ NO_ANSWERS = (Status.CANCELLED, Status.LOST, Status.DENIED, Status.DUPLICATE)
 class AuditContext:
     """A lab as its objects have it. Nodes are read when a claim asks for them."""
 
-    def __init__(self, objects: Objects, trunk: Trunk, nodes: Nodes) -> None:
+    def __init__(
+        self, objects: Objects, trunk: Trunk, nodes: Nodes, standing: str | None = None
+    ) -> None:
         self.objects = objects
         self.trunk = trunk
         self.nodes = nodes
-        self.standing: str | None = None
-        """Where this is a push: the commit of people that was in force before it."""
+        self.in_force = InForce(trunk, nodes, standing, self.base)
         self._rules: dict[str, Rules | str] = {}
         self._measured: dict[str, Measured] = {}
         self._protocols: dict[str, str] = {}
@@ -73,49 +76,6 @@ class AuditContext:
             paths = measured.protocol_paths(rules.task)
             self._protocols[measured.base] = protocol(self.objects, tree, paths, beside)
         return self._protocols[measured.base]
-
-    def place_of(self, history: NodeHistory, named: str | None) -> int | None:
-        """Which of its base's commits of people a record names; None where it is none of them."""
-        base = self.base(history.node)
-        row = [] if base is None else self.trunk.rules[base]
-        if named is None:
-            return 0
-        return row.index(named) if named in row else None
-
-    def rules_by(self, history: NodeHistory, time: int) -> int:
-        """Which commit of people was in force at a time, at least.
-
-        What stood at a push, where this is one; else what others named by then. The date of the
-        commit itself says when it was written, and not when it came.
-        """
-        base = self.base(history.node)
-        if base is None:
-            return 0
-        if self.standing is not None:
-            row, line = self.trunk.rules[base], list(self.trunk.line)  # the newest first
-            is_later = line.index(self.standing) < line.index(base)
-            return row.index(self.standing) if self.standing in row else is_later * (len(row) - 1)
-        times, places = self._named_by[base]
-        return places[bisect_right(times, time - CLOCKS_APART_SECONDS)]
-
-    @cached_property
-    def _named_by(self) -> dict[str, tuple[list[int], list[int]]]:
-        """For each base, when its commits of people were named, and the newest by each time."""
-        named: dict[str, list[tuple[int, int]]] = {base: [] for base in self.trunk.rules}
-        for history in self.nodes.all():
-            base = self.base(history.node)
-            for commit, record in history.steps if base is not None else ():
-                place = self.place_of(history, getattr(record, "rules", None))
-                if base is not None and place:
-                    named[base].append((commit.time, place))
-        for one in self.trunk.all:
-            named[one.base].append((one.commit.time, self.trunk.rules[one.base].index(one.rules)))
-        found = {}
-        for base, row in named.items():
-            row.sort()
-            newest = accumulate((place for _, place in row), max, initial=0)
-            found[base] = [time for time, _ in row], list(newest)
-        return found
 
     def rules_fault(self, base: str) -> str:
         """Why nobody can be held to the rules at a commit of trunk; empty where they can."""
@@ -301,8 +261,7 @@ class AuditContext:
             promoted = len(rival.trials_up_to(tip))
         apart = CLOCKS_APART_SECONDS
         least, likely, most = (
-            max(promoted, len(self.trials_by(rival, when)))
-            for when in (time - apart, time, time + apart)
+            max(promoted, len(rival.trials_by(when))) for when in (time - apart, time, time + apart)
         )
         counts = dict.fromkeys((likely, *range(least, most + 1)))
         return [rival.trials[:count] for count in counts]
@@ -332,85 +291,12 @@ class AuditContext:
                 return found
         return {*found, None}
 
-    def trials_by(self, history: NodeHistory, time: int) -> list[Measure]:
-        """Its trials that were recorded at a time; clocks within a second of each other agree."""
-        return [
-            step.record
-            for step in history.steps
-            if isinstance(step.record, Measure) and step.commit.time <= time
-        ]
-
-    def most_error(self, history: NodeHistory, time: int, confidence: float) -> float:
-        """The largest share of the error that a node could have at a time.
-
-        Ahead are the others that certainly were being confirmed and were never promoted.
-        """
-        sure = time - CLOCKS_APART_SECONDS
-        ahead = sum(
-            1
-            for node, begun in self._confirmed.get(self.base(history.node), ())
-            if node != history.node and node not in self.places and begun <= sure
-        )
-        return part(1 + ahead, confidence)
-
     @cached_property
-    def _confirmed(self) -> dict[str | None, list[tuple[int, int]]]:
-        """For each base, the nodes with more trials than screening takes, and since when."""
-        found: dict[str | None, list[tuple[int, int]]] = {}
-        for history in self.nodes.all():
-            times = [s.commit.time for s in history.steps if isinstance(s.record, Measure)]
-            if history.propose.parent_node and len(times) > SCREEN:
-                base = self.base(history.node)
-                found.setdefault(base, []).append((history.node, times[SCREEN]))
-        return found
+    def noise_bounds(self) -> NoiseBounds:
+        """What the noise and the error of a verdict can have been."""
 
-    def spreads(
-        self, history: NodeHistory, time: int, own: Sequence[Measure], metric: str
-    ) -> tuple[Spread, Spread]:
-        """Between which spreads the noise lay that a verdict at a time rests on.
-
-        It surely knew its own trials, those of the baseline and what others had done long before.
-        """
-        times, spreads = self._spreads.get(self.base(history.node), ([], [(Spread(), Spread())]))
-        sure, most = time - CLOCKS_APART_SECONDS, time + CLOCKS_APART_SECONDS
-        least, _ = spreads[bisect_right(times, sure)]
-        known = [(history, own)]
-        root = self.root(history.node)
-        if root is not None and root is not history and root.judged is not None:
-            known.append((root, self.weighed(root, root.judged)))
-        for node, trials in known:
-            there = spread(values(self.trials_by(node, sure), metric)).varied
-            gained = spread(values(trials, metric)).varied - there
-            if gained.freedom > 0:
-                least += gained
-        return least, spreads[bisect_right(times, most)][1]
-
-    @cached_property
-    def _spreads(self) -> dict[str | None, tuple[list[int], list[tuple[Spread, Spread]]]]:
-        """For each base, when trials were recorded, and the spread of all up to each: in order.
-
-        That of the nodes that varied by then, and that of all.
-        """
-        gains: dict[str | None, list[tuple[int, Spread, Spread]]] = {}
-        for history in self.nodes.all():
+        def metric(history: NodeHistory) -> str | None:
             rules = self.rules(history)
-            if rules is None:
-                continue
-            found = gains.setdefault(self.base(history.node), [])
-            trials, before = list[Measure](), Spread()
-            for commit, record in history.steps:
-                if isinstance(record, Measure):
-                    trials.append(record)
-                    now = spread(values(trials, rules.task.objective.metric))
-                    found.append((commit.time, now.varied - before.varied, now - before))
-                    before = now
-        found_by_base = {}
-        for base, row in gains.items():
-            row.sort()
-            varied = accumulate((one for _, one, _ in row), initial=Spread())
-            whole = accumulate((one for _, _, one in row), initial=Spread())
-            found_by_base[base] = (
-                [time for time, _, _ in row],
-                list(zip(varied, whole, strict=True)),
-            )
-        return found_by_base
+            return None if rules is None else rules.task.objective.metric
+
+        return NoiseBounds(self.nodes, self.places, self.base, metric)

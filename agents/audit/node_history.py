@@ -13,6 +13,8 @@ from ..trunk.cost import starts_base
 
 ORDER = re.compile(r"p(m[mj]*)?")
 LETTERS = {Action.PROPOSE: "p", Action.MEASURE: "m", Action.JUDGE: "j", Action.PROMOTE: "x"}
+CLOCKS_APART_SECONDS = 300
+"""What the clocks of two machines that work on one lab may differ by."""
 LONGEST = 10_000
 """Commits that a node's branch may have."""
 
@@ -50,6 +52,14 @@ class NodeHistory:
         """Those up to one of its commits; none where that is not on its branch."""
         end = next((n for n, step in enumerate(self.steps, 1) if step.commit.id == tip), 0)
         return [step.record for step in self.steps[:end] if isinstance(step.record, Measure)]
+
+    def trials_by(self, time: int) -> list[Measure]:
+        """Those that were recorded at a time; clocks within a second of each other agree."""
+        return [
+            step.record
+            for step in self.steps
+            if isinstance(step.record, Measure) and step.commit.time <= time
+        ]
 
     @property
     def judged(self) -> Judge | None:

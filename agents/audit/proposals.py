@@ -66,7 +66,10 @@ def _parent_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]
 
 def _rules_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
     """The rules that it names are the trunk's, and no older than those its parents were made by."""
-    said, place = history.propose, context.place_of(history, history.propose.rules)
+    said, place = (
+        history.propose,
+        context.in_force.place(context.base(history.node), history.propose.rules),
+    )
     if place is None:
         yield f"its Rules are {said.rules}, which is no commit of people since its base"
         return
@@ -76,7 +79,7 @@ def _rules_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
         there = "a" if rules.task.is_split else "no"
         yield f"it {told}, and there is {there} {TEAM_FILE} at the commit in force"
     for parent in filter(None, map(context.nodes.get, said.parent_node)):
-        if (context.place_of(history, parent.propose.rules) or 0) > place:
+        if (context.in_force.place(context.base(history.node), parent.propose.rules) or 0) > place:
             yield f"its Rules are older than those of its Parent-Node {parent.node}"
     measured = context.measured(history)
     if measured is None or rules is None or not rules.task.is_split:
@@ -127,7 +130,10 @@ def _tree_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
     said, tree = history.propose, history.steps[0].commit.tree
     measured = context.measured(history)
     less: Changes = {BUS: None}
-    if measured is not None and context.place_of(history, said.rules) is not None:
+    if (
+        measured is not None
+        and context.in_force.place(context.base(history.node), said.rules) is not None
+    ):
         less = measured.candidate(said.rules or measured.base)
     real = edited(context.objects, tree, less)
     if said.candidate != real:
@@ -144,12 +150,12 @@ def _tree_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
     ground, counts = context.objects.commit(measured.base).tree, measured.is_counted
     if said.program and not may_be_program(said.program, context.objects, ground, tree, counts):
         yield f"its Program is {said.program}, and its files give another"
-    place = context.place_of(history, said.rules)
+    place = context.in_force.place(context.base(history.node), said.rules)
     if place is None:
         return
     # Who names older rules than were in force is held to those that were as well.
     row = context.trunk.rules[measured.base]
-    due = max(place, context.rules_by(history, history.steps[0].commit.time))
+    due = max(place, context.in_force.by(context.base(history.node), history.steps[0].commit.time))
     for named in dict.fromkeys((said.rules, row[due] if due > place else said.rules)):
         rules = context.rules(history, named)
         for reason in () if rules is None else _reasons_against(context, history, rules):

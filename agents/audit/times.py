@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from ...gitlab.reader.values import Commit
-from .context import CLOCKS_APART_SECONDS, AuditContext
-from .node_history import Claims, NodeHistory, Promotion
+from .context import AuditContext
+from .node_history import CLOCKS_APART_SECONDS, Claims, NodeHistory, Promotion
 
 
 def node_time_claims(context: AuditContext, history: NodeHistory) -> Claims:

@@ -196,7 +196,10 @@ def _task_faults(history: NodeHistory, said: Measure, task: Task) -> Iterator[st
 
 def _gate_faults(context: AuditContext, history: NodeHistory, said: Measure) -> Iterator[str]:
     """It misses a gate or none, by the bounds that stood at its proposal or came later."""
-    base, place = context.base(history.node), context.place_of(history, history.propose.rules)
+    base, place = (
+        context.base(history.node),
+        context.in_force.place(context.base(history.node), history.propose.rules),
+    )
     if said.status not in (Status.OK, Status.GATE) or base is None or place is None:
         return
     told = ""

@@ -10,9 +10,10 @@ from ...gitlab.record.records import Judge, Measure
 from ...policies.promotion.decide import decide
 from ...policies.promotion.error_budget import part
 from ..trials.gates import held_to
-from .context import CLOCKS_APART_SECONDS, AuditContext
+from .context import AuditContext
 from .figures import is_well, means
-from .node_history import Claims, NodeHistory
+from .node_history import CLOCKS_APART_SECONDS, Claims, NodeHistory
+from .noise_bounds import Known
 from .rules import Rules
 
 _ROUNDING = 1e-6
@@ -100,10 +101,10 @@ def _incumbent_fault(
 
 def _rules_fault(context: AuditContext, history: NodeHistory, said: Judge) -> str:
     """The rules it was judged by are the trunk's, and no older than those it was proposed under."""
-    place = context.place_of(history, said.rules)
+    place = context.in_force.place(context.base(history.node), said.rules)
     if place is None:
         return f"its Rules are {said.rules}, which is no commit of people since its base"
-    if place < (context.place_of(history, history.propose.rules) or 0):
+    if place < (context.in_force.place(context.base(history.node), history.propose.rules) or 0):
         return "its Rules are older than those of its proposal"
     return ""
 
@@ -117,13 +118,19 @@ def _budget_faults(
     rules: Rules,
 ) -> Iterator[str]:
     """Noise and error depend on what others had done by then: both are held to bounds."""
+    bounds = context.noise_bounds
     if said.error_spent is not None:
-        most = context.most_error(history, commit.time, rules.standard.confidence)
+        most = bounds.most_error(history, commit.time, rules.standard.confidence)
         if not 0 < said.error_spent <= most * (1 + _ROUNDING):
             yield f"its Error-Spent is {said.error_spent}, and at most {most} was its share"
     if said.noise is None:
         return
-    least, largest = context.spreads(history, commit.time, trials, rules.standard.metric)
+    known: list[Known] = [(history, trials)]
+    root = context.root(history.node)
+    if root is not None and root is not history and root.judged is not None:
+        known.append((root, context.weighed(root, root.judged)))
+    base, metric = context.base(history.node), rules.standard.metric
+    least, largest = bounds.spreads(base, commit.time, known, metric)
     if not least.freedom <= said.noise.freedom <= largest.freedom:
         yield (
             f"its Noise rests on {said.noise.freedom} degrees of freedom, and the trials of then "

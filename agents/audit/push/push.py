@@ -81,11 +81,9 @@ class Push:
         objects = self._view.objects
         tips = {node: {node_branch(node): tip} for node, tip in self._view.node_tips.items()}
         trunk = read_trunk(objects, self._view.trunk_tip, is_strict=True)
-        context = AuditContext(objects, trunk, Nodes(objects, tips))
         promotions = {promotion.commit.id for promotion in trunk.all}
         old = (oid for oid in self._old_line(trunk) if oid not in promotions)
-        context.standing = next(old, None)
-        return context
+        return AuditContext(objects, trunk, Nodes(objects, tips), next(old, None))
 
     def faults(self, update: Update) -> Iterator[str]:
         """Every reason against one update."""
