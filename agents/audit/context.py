@@ -9,7 +9,7 @@ from itertools import accumulate, takewhile
 from ...gitlab.errors import AiresearchError
 from ...gitlab.reader.trees import edits_of, protocol
 from ...gitlab.reader.values import Commit, Edit, Entry, Objects, Unsound
-from ...gitlab.record.facts import Status
+from ...gitlab.record.facts import Status, Verdict
 from ...gitlab.record.parents import compared_parent
 from ...gitlab.record.paths import BUS, FAILED, REFUSED, TASK_FILE, TRANSCRIPT
 from ...gitlab.record.records import Judge, Measure
@@ -236,13 +236,18 @@ class AuditContext:
         entries = self.objects.tree(commit.tree).items()
         return frozenset(named for named in entries if named[0] != BUS)
 
-    def value(self, history: NodeHistory) -> float | None:
-        """What the verdict on a baseline rests on: its mean; None unless it was kept."""
-        rules = self.rules(history)
-        if rules is None or history.judged is None:
-            return None
-        metric = rules.task.objective.metric
-        return next((m.value for m in history.judged.metric if m.name == metric), None)
+    def values_by(self, baseline: NodeHistory, time: int) -> set[float | None]:
+        """What a baseline can be known to measure at a time: its mean; None before it is kept."""
+        rules = self.rules(baseline)
+        for commit, record in baseline.steps if rules is not None else ():
+            if isinstance(record, Judge) and record.verdict is Verdict.KEEP and rules is not None:
+                metric = rules.task.objective.metric
+                value = next((m.value for m in record.metric if m.name == metric), None)
+                is_sure = commit.time <= time - CLOCKS_APART_SECONDS
+                if is_sure or record is baseline.first_verdict:
+                    return {value}
+                return {None} if commit.time > time + CLOCKS_APART_SECONDS else {value, None}
+        return {None}
 
     def weighed(self, history: NodeHistory, judged: Judge) -> list[Measure]:
         """The trials that a verdict of the node rests on."""

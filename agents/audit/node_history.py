@@ -67,6 +67,11 @@ class NodeHistory:
         verdicts = (step.record for step in reversed(self.steps))
         return next((record for record in verdicts if isinstance(record, Judge)), None)
 
+    @property
+    def first_verdict(self) -> Judge | None:
+        """Its first verdict."""
+        return next((step.record for step in self.steps if isinstance(step.record, Judge)), None)
+
     def holds(self, commit: str) -> bool:
         """Whether a commit is one of its actions."""
         return any(step.commit.id == commit for step in self.steps)

@@ -122,7 +122,11 @@ def _gain_faults(
     is_step_down: bool,
 ) -> Iterator[str]:
     said, metric, root = promotion.record, rules.standard.metric, context.root(winner.node)
-    first = None if root is None or root is winner else context.value(root)
+    first: float | None = None
+    if root is not None and root is not winner:
+        known = context.values_by(root, promotion.commit.time)
+        said_first = None if said.baseline is None else said.baseline.value
+        first = said_first if said_first in known else next(iter(known))
     value = next((m.value for m in said.metric if m.name == metric), None)
     baseline = None if first is None else Metric(metric, first)
     gain = None if first is None or value is None else Improvement.between(first, value)

@@ -27,6 +27,11 @@ def read_permits(lab: Lab, tree: Oid, task: Task) -> Mapping[str, ProposerPolicy
             raise AiresearchError(f"{file} is no regular file", "put the policy itself there")
         shipped = shipped_policy(member.backend, name)
         rules = shipped if own is None else parse_policy(own, file, name)
+        if not rules.read:
+            raise AiresearchError(
+                f"{file} gives no `read:`, so {name} may read nothing",
+                "say what it may read: `read: ['*']`",
+            )
         permits[name] = proposer_policy(name, task, rules)
     return permits
 

@@ -52,8 +52,8 @@ def _differ(now: Snapshot) -> list[str]:
 
 def _judge_anew(now: Snapshot, node: Node) -> None:
     said = node.judged
-    # A baseline is the ground that all is compared with, whatever it misses.
-    if said is None or not node.parents or not node.is_settled:
+    # A baseline that was kept is the ground that all is compared with, whatever it misses.
+    if said is None or not node.is_settled or (node.is_kept and not node.parents):
         return
     before = now.task_under(said.rules)
     if before is None or judging(before) == judging(now.task):
@@ -66,7 +66,8 @@ def _judge_anew(now: Snapshot, node: Node) -> None:
         return
     if node.id in now.tree.promoted and due.verdict is not Verdict.FAIL and node.is_kept:
         return  # it won by the rules of then
-    judge(now, node, due)
+    anew = judge(now, node, due)
+    now.notice(f"node {node.id} is judged anew: {anew.outcome}, {anew.judged_reason}")
 
 
 def _step_down(now: Snapshot) -> None:
@@ -74,3 +75,4 @@ def _step_down(now: Snapshot) -> None:
     last, best = now.tree.promotions[-1:], now.tree.incumbent
     if last and best is not None and best.id != last[0].node:
         promote(now, best)
+        now.notice(f"the trunk stepped down to node {best.id}, the best that holds")

@@ -1,5 +1,6 @@
 """What a commit of a person on the trunk costs: nothing, verdicts, or a new base."""
 
+import json
 from enum import IntEnum
 
 from ...gitlab.reader.trees import edits, read
@@ -30,11 +31,11 @@ def cost(objects: Objects, before: str, after: str) -> tuple[Cost, str]:
     """
     task, old = task_in(objects, after), task_in(objects, before)
     if task is None or not task.is_split:
-        return Cost.BASE, f"it has no {TEAM_FILE} that reads"
+        return Cost.BASE, f"there is no {TEAM_FILE} that reads"
     if old is None:
         return Cost.BASE, f"what stood before has no {TASK_FILE}"
     if measurement(old) != measurement(task):
-        return Cost.BASE, f"what {TASK_FILE} measures is another"
+        return Cost.BASE, f"{_differing(old, task)} of {TASK_FILE} changed"
     for edit in edits(objects, before, after):
         path, shown = edit.path, quote_path(edit.path)
         if is_on_the_bus(path) or path == TASK_FILE:
@@ -47,11 +48,13 @@ def cost(objects: Objects, before: str, after: str) -> tuple[Cost, str]:
         if is_under(path, ("private", *task.evaluator_files)):
             return Cost.BASE, f"{shown} is part of the protocol"
         if not is_same_file(objects, path, edit.old, edit.new):
-            return Cost.BASE, f"{shown} is another program"
+            other = "is another program" if path.endswith(".py") else "is what trials see"
+            return Cost.BASE, f"{shown} {other}"
     if old.is_split and (moved := _moved(objects, after, old, task)):
         return Cost.BASE, f"{quote_path(moved)} is seen by trials or not, other than before"
-    is_judged_alike = judging(old) == judging(task)
-    return (Cost.NOTHING, "") if is_judged_alike else (Cost.VERDICTS, "it judges otherwise")
+    if judging(old) == judging(task):
+        return Cost.NOTHING, ""
+    return Cost.VERDICTS, "goal, bounds or promotion changed"
 
 
 def judging(task: Task) -> tuple[object, ...]:
@@ -61,11 +64,32 @@ def judging(task: Task) -> tuple[object, ...]:
 
 
 def starts_base(objects: Objects, commit: str) -> bool:
-    """Whether the search starts anew at a person's commit of the trunk. Raises Unsound."""
+    """Whether the search starts anew at a person's commit of the trunk. Raises Unsound.
+
+    Rules that cannot be read start nothing: nobody can work by them. Those that come after are
+    compared with the last that could be.
+    """
     here = objects.commit(commit)
     if not here.parents or read(objects, here.tree, TEAM_FILE) is None:
         return True
-    return cost(objects, objects.commit(here.parents[0]).tree, here.tree)[0] is Cost.BASE
+    older = objects.commit(here.parents[0])
+    while _is_unreadable(objects, older.tree) and older.parents:
+        older = objects.commit(older.parents[0])
+    if _is_unreadable(objects, here.tree):
+        return task_in(objects, older.tree) is None
+    return cost(objects, older.tree, here.tree)[0] is Cost.BASE
+
+
+def _is_unreadable(objects: Objects, tree: str) -> bool:
+    """Whether a tree has both files, and they say nothing."""
+    has_team = read(objects, tree, TEAM_FILE) is not None
+    return has_team and task_in(objects, tree) is None
+
+
+def _differing(old: Task, task: Task) -> str:
+    """The keys in which two tasks measure otherwise."""
+    before, after = (json.loads(measurement(one)) for one in (old, task))
+    return ", ".join(key for key in after if before[key] != after[key])
 
 
 def _moved(objects: Objects, tree: str, old: Task, task: Task) -> str:

@@ -3,7 +3,8 @@
 from ...gitlab.lab.lab import Lab
 from ...gitlab.record.text import plural
 from ...gitlab.store.objects import LibgitObjects
-from ...gitlab.store.trees import Oid
+from ...gitlab.store.trees import Oid, differences
+from ...gitlab.tree.lab_tree import LabTree
 from ...policies.promotion.decide import standard_of
 from ...policies.promotion.replication import FIRST
 from ...policies.task.task import Task
@@ -17,12 +18,25 @@ def forecast(lab: Lab, task: Task, before: Oid, after: Oid) -> str:
     if found is Cost.NOTHING:
         return ""
     if found is Cost.VERDICTS:
-        return f"verdicts are given anew from what was measured, since {why}: no trial"
+        return f"no trial: verdicts are given anew, since {why}"
     tree = load_tree(lab)
     if tree.root is None:
         return ""
     trials = 1 if standard_of(task).is_single else FIRST
-    contenders = sum(node.trials != () for node in tree.waiting())
-    move = "moves" if contenders == 1 else "move"
-    over = f", {plural(contenders, 'contender')} {move} over" if contenders else ""
-    return f"a new base, since {why}: {plural(trials, 'trial')}{over}"
+    moving, staying = _contenders(lab, tree, before, after)
+    over = f"; {plural(moving, 'contender')} may move over" if moving else ""
+    stay = f"; {plural(staying, 'contender')} cannot, having changed the same files"
+    return f"a new base, since {why}: {plural(trials, 'trial')}{over}{stay if staying else ''}"
+
+
+def _contenders(lab: Lab, tree: LabTree, before: Oid, after: Oid) -> tuple[int, int]:
+    """How many nodes that are ahead could be carried over by git alone, and how many could not."""
+    changed = {one.path for one in differences(lab.repo, before, after)}
+    ground = lab.tree_of(tree.base)
+    own = [
+        {one.path for one in differences(lab.repo, ground, lab.tree_of(node.proposed))}
+        for node in tree.waiting()
+        if node.trials and node.parents
+    ]
+    moving = sum(changed.isdisjoint(paths) for paths in own)
+    return moving, len(own) - moving

@@ -67,9 +67,11 @@ class LabView:
 
     def winner_before(self, root: Node) -> Node | None:
         """The node that a baseline's commit of people stood on; None where nothing had won."""
-        if root.parents or root.id == 0:
-            return None
-        for commit in islice(self.lab.first_parents(root.onto), 1, None):
+        return None if root.parents or root.id == 0 else self.last_winner_below(root.onto)
+
+    def last_winner_below(self, base: str) -> Node | None:
+        """The node that trunk was last promoted to below one of its commits; None where none."""
+        for commit in islice(self.lab.first_parents(base), 1, None):
             with suppress(RecordError):  # a person's, whatever it claims
                 record = parse(commit.raw_message.decode("utf-8", "surrogateescape"))
                 if isinstance(record, Promote):

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+from ...agents.trunk.outside import is_outside
 from ...gitlab.record.facts import Status
 from ...gitlab.record.paths import BUS, FAILED, REFUSED, RUN_LOG, TRANSCRIPT
 from ...gitlab.store import change
-from ...gitlab.store.trees import read
+from ...gitlab.store.trees import differences, edit, read
 from ...gitlab.tree.search_tree import Node
 from .lab_view import LabView
 from .rows import number
@@ -85,6 +86,10 @@ def patch(view: LabView, first: Node, second: Node) -> str:
     From the proposed trees: a clone does not hold the candidates' own.
     """
     old, new = (view.lab.tree_of(node.proposed) for node in (first, second))
+    if view.task.is_split:
+        # What people wrote beside the program is no part of either.
+        beside = [d for d in differences(view.lab.repo, old, new) if is_outside(view.task, d.path)]
+        new = edit(view.lab.repo, new, {one.path: one.before for one in beside})
     text = change.patch(view.lab.repo, old, new, _LONGEST_PATCH, without=BUS)
     return text.decode("utf-8", "replace")
 

@@ -11,9 +11,17 @@ from .lab_view import LabView
 from .rows import number
 
 
-def best(tree: SearchTree) -> Node:
+def best(view: LabView) -> Node:
     """The incumbent. Raises AiresearchError before the first promotion."""
+    tree = view.tree
     if tree.incumbent is None:
+        before = view.last_winner_below(tree.base) if tree.next_id else None
+        if before is not None:
+            raise AiresearchError(
+                f"node {before.id} had won; with what people committed since, {tree.base[:10]}, it "
+                "waits for its trials",
+                "measure it: airesearch step",
+            )
         since = f" since {tree.base[:10]}, where the search starts from"
         what = f"nothing was promoted{since if tree.next_id else ' yet'}"
         raise AiresearchError(what, "measure something: airesearch step")
@@ -23,7 +31,7 @@ def best(tree: SearchTree) -> Node:
 def best_facts(view: LabView) -> dict[str, Any]:
     """The incumbent as stable JSON."""
     tree, metric, around = view.tree, view.metric, view.interval
-    node = best(tree)
+    node = best(view)
     gain = improvement(tree, metric)
     first = first_baseline(tree)
     root = None if first is None else first.value(metric)
@@ -47,7 +55,7 @@ def best_facts(view: LabView) -> dict[str, Any]:
 def best_lines(view: LabView) -> list[str]:
     """The incumbent for people, and how plain git shows its files."""
     lab, tree, metric = view.lab, view.tree, view.metric
-    node, root, gain = best(tree), first_baseline(tree), improvement(tree, metric)
+    node, root, gain = best(view), first_baseline(tree), improvement(tree, metric)
     branch = lab.shown_branch(node.id)
     paths = [path for path in node.propose.diff_path if path != "..."]
     lines = [f"node {node.id}: {metric} {number(node.value(metric))}, {node.propose.subject}"]

@@ -37,8 +37,9 @@ refs/heads/node/*) ;;
 *) git config airesearch.agent >/dev/null ||
     git rev-parse -q --verify @BEHIND@ >/dev/null ||
     ! git diff --cached --quiet --no-ext-diff -- airesearch.yaml team.yaml policies ||
-    { [ "$(git symbolic-ref -q HEAD)" = "refs/heads/$(git config airesearch.trunk)" ] &&
-        git cat-file -e HEAD:team.yaml 2>/dev/null; } || exit 0 ;;
+    { git cat-file -e HEAD:team.yaml 2>/dev/null &&
+        trunk=$(git config airesearch.trunk || git symbolic-ref -q --short HEAD) &&
+        [ "$(git symbolic-ref -q HEAD)" = "refs/heads/$trunk" ]; } || exit 0 ;;
 esac""".replace("@BEHIND@", BEHIND)
 _PRE_RECEIVE = """\
 if [ -x "$0.user" ]; then

@@ -11,7 +11,7 @@ import pygit2
 from ..errors import AiresearchError
 from ..isolated import GIT
 from ..lab.checkout import BEHIND, catch_up
-from ..lab.lab import Lab, open_repository
+from ..lab.lab import Lab, open_lab, open_repository
 from ..store.change import compare
 from ..store.refs import tip
 from ..store.trees import Oid
@@ -32,9 +32,8 @@ class Staged:
 
     @property
     def is_on_trunk(self) -> bool:
-        """Whether the branch checked out is the trunk that git's configuration names."""
-        config = self._repo.config
-        return "airesearch.trunk" in config and str(config["airesearch.trunk"]) == self.branch
+        """Whether the branch checked out is the trunk; in a clone the one that holds a task."""
+        return open_lab(self._folder).trunk == self.branch
 
     @property
     def agent(self) -> str:

@@ -20,7 +20,7 @@ MIB = 1 << 20
 BUILT_IN = ("train_seconds", "peak_memory_mb", "output_mb", "code_lines", "diff_lines")
 """Metrics the runner measures itself; a candidate cannot report them."""
 
-INERT = ("/*.md", "/docs/", "/.github/", "/LICENSE*")
+INERT = ("/*.md", "/docs/", "/.github/", "/.gitignore", "/LICENSE*")
 """What trials never see, where the task says nothing else."""
 
 

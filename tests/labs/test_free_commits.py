@@ -251,3 +251,42 @@ def test_a_knob_that_is_none(tmp_path: Path, rule: str, said: str) -> None:
     done = airesearch(folder, "init")
     done = done if done.code else airesearch(folder, "step")
     assert (done.code, said in done.err) == (1, True), done.err
+
+
+def test_rules_that_cannot_be_read_cost_nothing_once_they_are_mended(tmp_path: Path) -> None:
+    folder = split(tmp_path / "lab", [lr(0.2), lr(0.15)])
+    assert airesearch(folder, "step").code == 0
+    good = (folder / "team.yaml").read_text()
+    (folder / "team.yaml").write_text("serach: {policy: tree}\n")
+    git(folder, "commit", "-qam", "a slip", "--no-verify")
+    said = airesearch(folder, "step")
+    assert (said.code, "did you mean 'search'?" in said.err) == (1, True)
+    # A guarded lab takes no such rules, and takes them once they are mended.
+    shared = shared_lab(tmp_path / "shared.git").as_uri()
+    git(folder, "push", "-q", shared, "main~:refs/heads/main", "node/000000", "node/000001")
+    refused = subprocess.run(
+        ["git", "-C", folder, "push", shared, "main"], capture_output=True, text=True, check=False
+    )
+    assert "unknown key 'serach'" in refused.stderr
+    commit(folder, {"team.yaml": good})
+    assert airesearch(folder, "step").code == 0
+    assert (best(folder), trials(folder)) == (2, 3)
+    git(folder, "push", "-q", shared, "--all")
+    assert airesearch(folder, "verify").code == 0
+
+
+def test_a_clone_tells_the_price_too_and_the_team_is_not_dropped(tmp_path: Path) -> None:
+    _, person = shared(split(tmp_path / "lab", [lr(0.2)]))
+    assert airesearch(person, "hook", "install").code == 0
+    (person / "train.py").write_text(train(0.4))
+    assert "a new base" in str(airesearch(person, "status", "--json").json()["commit_costs"])
+    told = subprocess.run(
+        ["git", "-C", person, "commit", "-qam", "x"], capture_output=True, text=True, check=True
+    )
+    assert "a new base" in told.stderr
+    git(person, "rm", "-q", "team.yaml")
+    told = subprocess.run(
+        ["git", "-C", person, "commit", "-qm", "x"], capture_output=True, text=True, check=False
+    )
+    assert "and with it the team and the budget" in told.stderr
+    assert told.returncode

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import split_labs
 from pushes import shared_lab
 from split_labs import best, commit, edited, split, trials
-from toys import airesearch, git, lr
+from toys import airesearch, git, lr, repository
 
 EVALUATE = """\
 import json, os
@@ -27,8 +28,6 @@ def lab(folder: Path, most: float) -> Path:
 
 @pytest.fixture(autouse=True)
 def _evaluator(monkeypatch: pytest.MonkeyPatch) -> None:
-    import split_labs
-
     files = split_labs.split_files
     monkeypatch.setattr(
         split_labs, "split_files", lambda *a, **k: {**files(*a, **k), "score.py": EVALUATE}
@@ -104,3 +103,24 @@ def test_a_shared_lab_takes_it(tmp_path: Path) -> None:
     git(folder, "push", "-q", shared, "--all")
     judge(folder, 100)
     git(folder, "push", "-q", shared, "--all")
+
+
+def test_a_baseline_that_missed_a_bound_is_judged_again(tmp_path: Path) -> None:
+    files = split_labs.split_files([lr(0.2)], evaluate="python score.py", **bounded(2))
+    folder = repository(tmp_path / "lab", files)
+    assert airesearch(folder, "init").code == 1
+    assert outcomes(folder)[0] == "gate"
+    commit(folder, {"airesearch.yaml": edited(folder, **bounded(3))})
+    airesearch(folder, "run")
+    assert outcomes(folder)[0] == "keep"
+    assert airesearch(folder, "verify").code == 0
+    assert airesearch(folder, "status", "--json").json()["best"]["baseline"] == pytest.approx(0.4)
+
+
+def test_what_changed_is_said(tmp_path: Path) -> None:
+    folder = lab(tmp_path / "lab", 100)
+    airesearch(folder, "run")
+    commit(folder, {"airesearch.yaml": edited(folder, **bounded(15))})
+    said = airesearch(folder, "step").err
+    assert "node 2 is judged anew: gate, cost is 20, over the 15 allowed by 5" in said
+    assert "the trunk stepped down to node 1" in said

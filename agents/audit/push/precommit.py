@@ -57,9 +57,9 @@ def check_commit(folder: Path, variables: Mapping[str, str]) -> str:
 
 def _cost(staged: Staged) -> str:
     """Of a commit on the trunk; empty where it cannot be told."""
-    if not staged.is_on_trunk:
-        return ""
     with suppress(AiresearchError, Unsound):
+        if not staged.is_on_trunk:
+            return ""
         lab, before = staged.lab, staged.before()
         return forecast(lab, read_task(lab, before, checked=False), before, staged.after())
     return ""
@@ -71,6 +71,11 @@ def _require_rules(staged: Staged) -> None:
     if find(lab.repo, after, FILE) is None:
         return
     old = EMPTY if lab.repo.head_is_unborn else staged.before()
+    if find(lab.repo, old, TEAM_FILE) is not None and find(lab.repo, after, TEAM_FILE) is None:
+        raise AiresearchError(
+            f"this commit removes {TEAM_FILE}, and with it the team and the budget",
+            f"bring it back: git checkout HEAD -- {TEAM_FILE}",
+        )
     paths = (change.path for change in compare(lab.repo, old, after).paths)
     if any(is_under(path, (FILE, TEAM_FILE, FOLDER)) for path in paths):
         read_permits(lab, after, read_task(lab, after))

@@ -13,8 +13,10 @@ from functools import cached_property
 from ....gitlab.hooks.push_view import PushView, Update
 from ....gitlab.lab.lab import Lab
 from ....gitlab.names import LEASES, NODE_ID, like_a_labs, mistakable, node_branch, node_of
+from ....gitlab.reader.trees import find
 from ....gitlab.reader.values import EMPTY, Unsound
 from ....gitlab.record.parents import compared_parent
+from ....gitlab.record.paths import TASK_FILE
 from ..claims import node_claims
 from ..context import AuditContext
 from ..node_history import (
@@ -192,7 +194,10 @@ class Push:
         elif update.old is not None and update.old not in trunk.line:
             yield from _listed(iter(trunk.faults), update.new, ())
             old = update.old[:10]
-            yield f"is rewritten: its new tip does not descend from {old} by first parent"
+            yield (
+                f"is rewritten: its new tip does not descend from {old} by first parent; "
+                "after a merge, put your own commits on top instead: git pull --rebase"
+            )
         else:
             line = list(trunk.line)
             old_line = line[line.index(update.old) :] if update.old else []
@@ -200,7 +205,17 @@ class Push:
             for oid in reversed(line[: len(line) - len(old_line)]):
                 claims = self._trunk_claims(oid, promotions.get(oid))
                 yield from _listed(claims, oid, ())
+            newest = next((oid for oid in line if oid not in promotions), None)
+            if newest is not None and newest not in old_line:
+                yield from self._rules_faults(newest)
             yield from self.side_faults(update)
+
+    def _rules_faults(self, oid: str) -> Iterator[str]:
+        """The rules that would be in force are rules: else every step ended with an error."""
+        tree = self.context.objects.commit(oid).tree
+        if find(self.context.objects, tree, TASK_FILE) is not None:
+            rules = self.context.rules_at(oid)
+            yield from (f"{oid[:10]}: {rules}",) if isinstance(rules, str) else ()
 
     def _trunk_claims(self, oid: str, promotion: Promotion | None) -> Claims:
         context = self.context

@@ -35,6 +35,7 @@ def _rules(task: Task, desk: Desk) -> list[str]:
         "## What you may edit",
         "",
         f"Patterns, as in a .gitignore: {', '.join(f'`{one_line(p)}`' for p in task.editable)}.",
+        *_inert(task),
         "A change to any other file is refused, and the whole proposal with it. These files match:",
         "",
         *(f"- `{quote_path(path)}`" for path in paths[:_PATHS_LISTED]),
@@ -44,6 +45,11 @@ def _rules(task: Task, desk: Desk) -> list[str]:
         "says what you tried and why: it is kept. New files that .gitignore or `outputs` name are",
         "left behind, and what you leave running is ended.",
     ]
+
+
+def _inert(task: Task) -> list[str]:
+    listed = ", ".join(f"`{one_line(pattern)}`" for pattern in task.inert)
+    return [f"What no trial sees is left as it was: {listed}."] if task.is_split and listed else []
 
 
 def _history(brief: Brief) -> list[str]:
