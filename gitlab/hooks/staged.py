@@ -26,8 +26,11 @@ class Staged:
 
     @property
     def branch(self) -> str:
-        """The branch checked out; empty where HEAD is detached."""
-        target = self._repo.references["HEAD"].target
+        """The branch checked out; empty where HEAD is detached, or says nothing."""
+        try:
+            target = self._repo.references["HEAD"].target
+        except (KeyError, ValueError, pygit2.GitError):
+            return ""
         return target.removeprefix("refs/heads/") if isinstance(target, str) else ""
 
     @property

@@ -131,7 +131,7 @@ def test_a_task_that_cannot_be_read_is_quoted_escaped(tmp_path: Path) -> None:
     task = (folder / "airesearch.yaml").read_text()
     for bad in ("x\u202e: 1\n", "search: {policy: 'a\u202eb\u200b'}\n", "\u202e\u2066: [\n"):
         (folder / "airesearch.yaml").write_text(task + bad)
-        git(folder, "commit", "-qam", f"Worse {NASTY[:4]}")
+        git(folder, "commit", "-qam", f"Worse {NASTY[:4]}", "--no-verify")
         said = on_terminal(folder, "step")
         assert "error" in said and not BAD.findall(OURS.sub("", said)), ascii(said)
 

@@ -16,7 +16,6 @@ def contended(tmp_path: Path) -> Path:
     """A noisy lab whose node 1 won, and whose node 2 is ahead and not confirmed."""
     turns = [turn(5), turn(9, 1)]
     files = {**split_files(turns, promotion={}), "train.py": TRAIN, "lib/help.py": "HELP = 1\n"}
-    files["team.yaml"] += "search: {policy: greedy}\n"  # node 2 grows from node 1
     folder = repository(tmp_path / "lab", files)
     assert airesearch(folder, "init").code == 0
     while not any(n["node"] == 2 for n in log(folder)):

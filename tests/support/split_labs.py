@@ -7,7 +7,10 @@ import yaml
 from toys import TASK, TRAIN, airesearch, git, repository, toy_files
 
 SCRIPT = "prompts/edits.yaml"
-TEAM: dict[str, Any] = {"team": {"scripted": {"backend": "scripted", "script": SCRIPT}}}
+TEAM: dict[str, Any] = {
+    "team": {"scripted": {"backend": "scripted", "script": SCRIPT}},
+    "search": {"policy": "greedy"},  # each node grows from the best
+}
 
 
 def split_files(turns: list[dict[str, Any]], **task: Any) -> dict[str, str]:
