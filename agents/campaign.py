@@ -21,7 +21,7 @@ from .setup.preflight import ready_team
 from .setup.task_file import read_task
 from .setup.team_policies import read_permits
 from .snapshot import Snapshot
-from .trials.gates import holds
+from .trials.gates import still_holds
 from .trunk.measured import Measured
 from .trunk.tree import load_tree
 
@@ -100,7 +100,7 @@ class Campaign:
         files = lab.tree_of(tree.rules)
         task = read_task(lab, files)
         measured = Measured(LibgitObjects(lab.repo), tree.base)
-        tree.holds = lambda node: holds(task, node.trials)
+        tree.holds = lambda node: still_holds(task, node)
         return Snapshot(
             lab,
             tree,

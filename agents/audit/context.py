@@ -15,6 +15,7 @@ from ...gitlab.record.paths import BUS, FAILED, REFUSED, TASK_FILE, TRANSCRIPT
 from ...gitlab.record.records import Judge, Measure
 from ..trials.gates import holds
 from ..trunk.measured import Changes, Measured
+from .figures import fresh_trials
 from .in_force import InForce
 from .node_history import (
     CLOCKS_APART_SECONDS,
@@ -55,6 +56,12 @@ class AuditContext:
         base = self.base(history.node)
         found = "" if base is None else self.rules_at(named or base)
         return found if isinstance(found, Rules) else None
+
+    def unread(self, history: NodeHistory, named: str | None) -> str:
+        """Why the rules that one of its records names cannot be read; empty where they can."""
+        base = self.base(history.node)
+        found = "" if base is None else self.rules_at(named or base)
+        return found if isinstance(found, str) else ""
 
     def measured(self, history: NodeHistory) -> Measured | None:
         """What is measured of a node's tree; None where its base is not known."""
@@ -282,7 +289,9 @@ class AuditContext:
         if rules is None or node is None:
             return False
         tip = compared_parent(promotion.record, promotion.commit.parents)
-        return not holds(rules.task, node.trials_up_to(tip))
+        _, fresh = fresh_trials(node, tip)
+        trials = node.trials_up_to(tip)
+        return not holds(rules.task, trials[: len(trials) - len(fresh)], fresh)
 
     def incumbents(self, promotion: Promotion) -> set[int | None]:
         """Which nodes can have been the incumbent when a promotion was made."""

@@ -32,6 +32,8 @@ def promotion_claims(context: AuditContext, promotion: Promotion) -> Claims:
     if commit.tree != due_tree:
         yield commit.id, f"its tree {commit.tree} is not the winner's, {due_tree}"
     rules = context.rules_at(promotion.rules)
+    if isinstance(rules, str) and promotion.rules != promotion.base:
+        yield commit.id, f"the rules in force cannot be read: {rules}"
     due = promotion.rules if isinstance(rules, Rules) and rules.task.is_split else None
     if promotion.record.rules != due:
         yield commit.id, f"its Rules are {promotion.record.rules}, and those in force were {due}"

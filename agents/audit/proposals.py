@@ -73,6 +73,9 @@ def _rules_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
     if place is None:
         yield f"its Rules are {said.rules}, which is no commit of people since its base"
         return
+    if why := context.unread(history, said.rules):
+        yield f"its Rules cannot be read: {why}"
+        return
     rules = context.rules(history, said.rules)
     if rules is not None and rules.task.is_split != (said.rules is not None):
         told = "names no Rules" if said.rules is None else "names Rules"
@@ -156,6 +159,8 @@ def _tree_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
     # Who names older rules than were in force is held to those that were as well.
     row = context.trunk.rules[measured.base]
     due = max(place, context.in_force.by(context.base(history.node), history.steps[0].commit.time))
+    while due > place and context.unread(history, row[due]):
+        due -= 1  # nobody can have gone by those
     for named in dict.fromkeys((said.rules, row[due] if due > place else said.rules)):
         rules = context.rules(history, named)
         for reason in () if rules is None else _reasons_against(context, history, rules):

@@ -106,7 +106,8 @@ def _rules_fault(context: AuditContext, history: NodeHistory, said: Judge) -> st
         return f"its Rules are {said.rules}, which is no commit of people since its base"
     if place < (context.in_force.place(context.base(history.node), history.propose.rules) or 0):
         return "its Rules are older than those of its proposal"
-    return ""
+    why = context.unread(history, said.rules)
+    return f"its Rules cannot be read: {why}" if why and said.rules else ""
 
 
 def _budget_faults(

@@ -11,14 +11,19 @@ from ...gitlab.store.objects import LibgitObjects
 from ...gitlab.store.trees import edit, find, read
 from ...policies.access.guard import init_policy
 from ...policies.task.split import split
-from ...policies.task.task import FILE
+from ...policies.task.task import FILE, load_task
 from ..trunk.cost import Cost, cost
+from ..trunk.outside import inert_in
 
 _MESSAGE = f"""\
 Split {FILE}: {TEAM_FILE} says who works
 
 {FILE} keeps what is measured and how it is judged. Who works, what the campaign
 may spend and how it searches is in {TEAM_FILE}, and may change without a trial.
+"""
+_NOTHING_INERT = b"""
+# What no trial needs to see, as ["/*.md", /docs/]: to say so starts a base, for once.
+inert: []
 """
 
 
@@ -35,9 +40,12 @@ def split_lab(lab: Lab) -> str:
         return f"there is a {TEAM_FILE} already, and nothing to split"
     _require_clean_trunk(lab)
     made = split(text)
-    files = {FILE: made.task, TEAM_FILE: made.team}
+    objects = LibgitObjects(lab.repo)
+    seen = inert_in(objects, str(tree), load_task(made.task, made.team))
+    # What trials of this lab have seen they go on to see: else this would be another program.
+    files = {FILE: made.task + (_NOTHING_INERT if seen else b""), TEAM_FILE: made.team}
     after = edit(lab.repo, tree, files)
-    costs, why = cost(LibgitObjects(lab.repo), str(tree), str(after))
+    costs, why = cost(objects, str(tree), str(after))
     if costs is not Cost.NOTHING:
         raise AiresearchError(
             f"the split would not be free: {why}", f"write a {TEAM_FILE} by hand, as docs/team.md"
@@ -46,7 +54,8 @@ def split_lab(lab: Lab) -> str:
     for path, data in files.items():
         (Path(lab.repo.workdir) / path).write_bytes(data)
     anew = f"; {made.anew} could not be moved line by line, and is written anew" * bool(made.anew)
-    return f"{FILE} is split, in commit {str(oid)[:12]}: {TEAM_FILE} says who works{anew}"
+    kept = f"; trials go on to see {seen[0]}, which could be inert" if seen else ""
+    return f"{FILE} is split, in commit {str(oid)[:12]}: {TEAM_FILE} says who works{anew}{kept}"
 
 
 def _require_clean_trunk(lab: Lab) -> None:

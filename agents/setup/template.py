@@ -73,8 +73,8 @@ def render(settings: Settings, *, is_sealed: bool) -> bytes:
         (
             "editable",
             list(settings.editable),
-            "What agents may change, in gitignore syntax. A change costs nothing, unless a file\n"
-            "comes to be inert by it, or was.",
+            "What agents may change, in gitignore syntax; that is never inert. A change is a new\n"
+            "base.",
         ),
         (
             "inert",

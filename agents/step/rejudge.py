@@ -8,6 +8,7 @@ from ...gitlab.record.facts import Verdict
 from ...gitlab.store.own_file import read_own, write_own
 from ...gitlab.tree.search_tree import Node
 from ...policies.promotion.decide import Ruling
+from ...policies.promotion.error_budget import share
 from ..campaign import Campaign
 from ..snapshot import Snapshot
 from ..trunk.cost import judging
@@ -58,9 +59,15 @@ def _judge_anew(now: Snapshot, node: Node) -> None:
     before = now.task_under(said.rules)
     if before is None or judging(before) == judging(now.task):
         return
+    incumbent = now.tree.incumbent
+    if incumbent is not None and incumbent.id == node.id:
+        return  # it holds, and nobody is held against itself
     was, due = rule(now, node, before), rule(now, node, now.task)
+    if due is None and was is None:
+        return
     if due is None:
-        due = Ruling(Verdict.CONTEND, f"n={len(node.trials)}", CONTENDS)
+        error = share(now.tree, node, now.standard.confidence)
+        due = Ruling(Verdict.CONTEND, f"n={len(node.trials)}", CONTENDS, error_spent=error)
     is_same = was is not None and was.verdict is due.verdict
     if is_same or due.verdict is said.verdict:
         return
@@ -73,6 +80,6 @@ def _judge_anew(now: Snapshot, node: Node) -> None:
 def _step_down(now: Snapshot) -> None:
     """Where the trunk holds a node that misses a bound by now: back to the best that holds."""
     last, best = now.tree.promotions[-1:], now.tree.incumbent
-    if last and best is not None and best.id != last[0].node:
+    if last and best is not None and best.id != last[0].node and best.estimating:
         promote(now, best)
         now.notice(f"the trunk stepped down to node {best.id}, the best that holds")

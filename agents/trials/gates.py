@@ -5,9 +5,11 @@ from dataclasses import replace
 
 from ...gitlab.record.facts import PARTIAL, Status
 from ...gitlab.record.records import Measure
-from ...gitlab.tree.node import without_miss
+from ...gitlab.tree.node import Node, without_miss
 from ...policies.task.task import Task
 from .score import BadScore, partial, require
+
+_BOUNDED = (Status.OK, Status.GATE)
 
 
 def gate_fault(task: Task, trial: Measure) -> str:
@@ -24,13 +26,19 @@ def held_to(task: Task, trials: Sequence[Measure]) -> tuple[Measure, ...]:
     return tuple(_held(task, trial) for trial in trials)
 
 
-def holds(task: Task, trials: Sequence[Measure]) -> bool:
-    """Whether what met the bounds when it was measured meets those of a task as well.
+def holds(task: Task, judged: Sequence[Measure], later: Sequence[Measure] = ()) -> bool:
+    """Whether trials that were judged well meet the bounds of a task, and `later` ones that did.
 
     Always where the team has no file of its own: bounds then never change for what is measured.
     """
-    well = (trial for trial in trials if trial.status is Status.OK)
+    well = [trial for trial in later if trial.status is Status.OK]
+    well += [trial for trial in judged if trial.status in _BOUNDED]
     return not task.is_split or not any(gate_fault(task, trial) for trial in well)
+
+
+def still_holds(task: Task, node: Node) -> bool:
+    """Whether a node that was promoted meets the bounds of a task."""
+    return holds(task, node.trials[: node.weighed], node.trials[node.weighed :])
 
 
 def _held(task: Task, trial: Measure) -> Measure:

@@ -1,17 +1,18 @@
 """What a commit of a person on the trunk costs: nothing, verdicts, or a new base."""
 
 import json
+from dataclasses import replace
 from enum import IntEnum
 
-from ...gitlab.reader.trees import edits, read
-from ...gitlab.reader.values import EMPTY, Objects
+from ...gitlab.reader.trees import edits, find
+from ...gitlab.reader.values import Objects
 from ...gitlab.record.paths import TASK_FILE, TEAM_FILE
 from ...gitlab.record.text import quote_path
 from ...policies.paths import is_under
 from ...policies.task.measurement import measurement
 from ...policies.task.task import Task
 from .measured import is_same_file
-from .outside import is_on_the_bus, is_outside, task_in
+from .outside import inert_in, is_on_the_bus, is_outside, task_in
 
 
 class Cost(IntEnum):
@@ -34,24 +35,24 @@ def cost(objects: Objects, before: str, after: str) -> tuple[Cost, str]:
         return Cost.BASE, f"there is no {TEAM_FILE} that reads"
     if old is None:
         return Cost.BASE, f"what stood before has no {TASK_FILE}"
+    if not old.is_split:
+        old = replace(old, inert=task.inert)
+        if inert := inert_in(objects, after, task):
+            return Cost.BASE, f"trials have seen {quote_path(inert[0])}, which is inert now"
     if measurement(old) != measurement(task):
         return Cost.BASE, f"{_differing(old, task)} of {TASK_FILE} changed"
     for edit in edits(objects, before, after):
         path, shown = edit.path, quote_path(edit.path)
         if is_on_the_bus(path) or path == TASK_FILE:
             continue
-        was, now = is_outside(old, path), is_outside(task, path)
-        if was != now and old.is_split:
-            return Cost.BASE, f"{shown} is {'left out of' if now else 'part of'} trials now"
-        if now:
+        if is_outside(task, path):
             continue
         if is_under(path, ("private", *task.evaluator_files)):
             return Cost.BASE, f"{shown} is part of the protocol"
-        if not is_same_file(objects, path, edit.old, edit.new):
+        counts_lines = "code_lines" in task.metrics
+        if counts_lines or not is_same_file(objects, path, edit.old, edit.new):
             other = "is another program" if path.endswith(".py") else "is what trials see"
             return Cost.BASE, f"{shown} {other}"
-    if old.is_split and (moved := _moved(objects, after, old, task)):
-        return Cost.BASE, f"{quote_path(moved)} is seen by trials or not, other than before"
     if judging(old) == judging(task):
         return Cost.NOTHING, ""
     return Cost.VERDICTS, "goal, bounds or promotion changed"
@@ -70,7 +71,7 @@ def starts_base(objects: Objects, commit: str) -> bool:
     compared with the last that could be.
     """
     here = objects.commit(commit)
-    if not here.parents or read(objects, here.tree, TEAM_FILE) is None:
+    if not here.parents or find(objects, here.tree, TEAM_FILE) is None:
         return True
     older = objects.commit(here.parents[0])
     while _is_unreadable(objects, older.tree) and older.parents:
@@ -82,7 +83,7 @@ def starts_base(objects: Objects, commit: str) -> bool:
 
 def _is_unreadable(objects: Objects, tree: str) -> bool:
     """Whether a tree has both files, and they say nothing."""
-    has_team = read(objects, tree, TEAM_FILE) is not None
+    has_team = find(objects, tree, TEAM_FILE) is not None
     return has_team and task_in(objects, tree) is None
 
 
@@ -90,11 +91,3 @@ def _differing(old: Task, task: Task) -> str:
     """The keys in which two tasks measure otherwise."""
     before, after = (json.loads(measurement(one)) for one in (old, task))
     return ", ".join(key for key in after if before[key] != after[key])
-
-
-def _moved(objects: Objects, tree: str, old: Task, task: Task) -> str:
-    """A path that is seen by trials under one of two tasks only; empty where there is none."""
-    if (old.editable, old.team) == (task.editable, task.team):
-        return ""
-    every = (path for path, _, _ in edits(objects, EMPTY, tree))
-    return next((p for p in every if is_outside(old, p) != is_outside(task, p)), "")

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from ...gitlab.reader.trees import edits, find
-from ...gitlab.reader.values import EMPTY, PLAIN_FILE, Entry, Objects, object_id
+from ...gitlab.reader.values import EMPTY, FOLDER, PLAIN_FILE, Edit, Entry, Objects, object_id
 from ...gitlab.record.paths import BUS, TASK_FILE
+from ...gitlab.store.trees import folders_of
 from ...policies.task.measurement import measurement
 from ...policies.task.task import Task
 from .outside import is_on_the_bus, is_outside, task_in
@@ -87,12 +88,24 @@ class Measured:
         task = self.task_at(rules)
         for edit in edits(self.objects, self._tree(before), self._tree(rules)):
             mine = find(self.objects, tree, edit.path)
-            if is_on_the_bus(edit.path) or mine == edit.new:
+            if is_on_the_bus(edit.path) or mine == edit.new or self._is_in_the_way(tree, edit):
                 continue
             is_free = task is not None and task.is_split and is_outside(task, edit.path)
-            if is_free or is_same_file(self.objects, edit.path, mine, edit.new):
+            is_counted = task is not None and "code_lines" in task.metrics
+            same = not is_counted and is_same_file(self.objects, edit.path, mine, edit.new)
+            if is_free or same:
                 found[edit.path] = edit.new
         return found
+
+    def _is_in_the_way(self, tree: str, edit: Edit) -> bool:
+        """Whether a file of the program's own stands where this one would need a folder.
+
+        Or a folder where it would stand itself.
+        """
+        here = find(self.objects, tree, edit.path)
+        above = (find(self.objects, tree, folder) for folder in folders_of(edit.path))
+        is_file_above = any(one is not None and one.mode != FOLDER for one in above)
+        return is_file_above or (here is not None and here.mode == FOLDER)
 
     def _tree(self, commit: str) -> str:
         return self.objects.commit(commit).tree

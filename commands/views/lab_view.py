@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ...agents.setup.task_file import read_task
-from ...agents.trials.gates import holds
+from ...agents.trials.gates import still_holds
 from ...agents.trunk.tree import load_tree
 from ...gitlab.errors import AiresearchError, RecordError
 from ...gitlab.lab.lab import Lab, open_lab
@@ -33,7 +33,7 @@ class LabView:
         self.lab: Lab = open_lab(folder)
         self.tree: SearchTree = load_tree(self.lab)
         self.task: Task = read_task(self.lab, self.lab.tree_of(self.tree.rules), checked=False)
-        self.tree.holds = lambda node: holds(self.task, node.trials)
+        self.tree.holds = lambda node: still_holds(self.task, node)
         self._tasks: dict[str, Task | None] = {self.tree.base: self.task}
         self._bases: dict[int, str] = {}
         click.get_current_context().call_on_close(lambda: warn(self.lab.notices.take()))

@@ -34,8 +34,8 @@ def measurement(task: Task) -> bytes:
             "output_mb": budget.output_mb,
         },
         "holdout": None if task.holdout is None else asdict(task.holdout),
-        # What lines are counted of, and what else runs on the machine, where that is measured.
-        "editable": task.editable if "code_lines" in task.metrics else None,
+        # What lines are counted of, and what is never inert; what else runs, where time counts.
+        "editable": task.editable if task.inert or "code_lines" in task.metrics else None,
         "resources": asdict(task.resources) if task.resources and task.is_timing else None,
     }
     return json.dumps(facts, indent=1, sort_keys=True).encode() + b"\n"

@@ -124,3 +124,19 @@ def test_what_changed_is_said(tmp_path: Path) -> None:
     said = airesearch(folder, "step").err
     assert "node 2 is judged anew: gate, cost is 20, over the 15 allowed by 5" in said
     assert "the trunk stepped down to node 1" in said
+
+
+def test_looser_then_tighter_than_before(tmp_path: Path) -> None:
+    """What was promoted after a bound was loosened, and missed it when it was measured."""
+    folder = lab(tmp_path / "lab", 6)
+    airesearch(folder, "run")
+    assert (best(folder), outcomes(folder)) == (3, ["keep", "gate", "gate", "keep"])
+    judge(folder, 15)
+    assert best(folder) == 1
+    judge(folder, 25)
+    assert best(folder) == 2
+    judge(folder, 6)
+    assert (best(folder), outcomes(folder)) == (3, ["keep", "gate", "gate", "keep"])
+    judge(folder, 2)
+    judge(folder, 25)
+    assert best(folder) == 2

@@ -179,7 +179,9 @@ def test_what_a_change_costs_is_what_the_table_says() -> None:
     assert "timing: a new base" in table["resources.cpus"] == table["resources.gpus"]
     assert costs(timed, "resources.cpus", 3) == "a new base"
     counted = changed(whole, "constraints[].metric", "code_lines")
-    assert costs(counted, "editable", ["other.py"]) == "a new base"
+    bare = changed(printed, "inert", [])
+    assert costs(bare, "editable", ["other.py"]) == "nothing"
+    assert costs(changed(counted, "inert", []), "editable", ["other.py"]) == "a new base"
     assert costs(whole, "promotion.simpler", None) == "a new base"
     assert costs(counted, "promotion.simpler", 0.9) == "judged anew"
     assert costs(whole, "constraints[].metric", "val_error") == "a new base", "one less is measured"

@@ -76,6 +76,18 @@ def laxer(forger: Forger) -> str:
     return forger.forge(LAST, lies, {"lib/help.py": b"HELP = 2\n"})
 
 
+def unread(forger: Forger) -> str:
+    """Rules that nobody can read, and a proposal and a verdict that name them."""
+    top = forger.raw("main")
+    broken = forger.tree(top.tree, {"policies/ghost.yaml": b"read: ['*']\n"})
+    slip = replace(top, tree=broken, parents=(forger.git("rev-parse", "main"),), message="a slip\n")
+    slipped = forger.write(slip)
+    mended = forger.write(replace(slip, tree=top.tree, parents=(slipped,), message="mended\n"))
+    forger.git("update-ref", "refs/heads/main", mended)
+    _KNOWN[7] = slipped
+    return forger.forge(LAST, {PROPOSE: names(7), JUDGE: names(7)}, {"evaluate.py": b"cheat\n"})
+
+
 def with_files(node: int, **files: bytes | None) -> Forgery:
     """A proposal that changes a file that is not an agent's to change."""
     paths = {name.replace("__", "."): data for name, data in files.items()}
@@ -116,6 +128,7 @@ FORGERIES: dict[str, tuple[Forgery, str]] = {
     "Rules of a verdict that run back": (named(LAST, JUDGE, 0), "older than those of its proposal"),
     "Rules of a verdict of no commit": (named(LAST, JUDGE, -1), "no commit of people"),
     "laxer Rules than were in force": (laxer, "was not allowed this change: lib/help.py"),
+    "Rules that nobody can read": (unread, "its Rules cannot be read: policies/ghost.yaml"),
     "an inert path": (with_files(LAST, README__md=b"mine\n"), "README.md is inert"),
     "a new inert path": (with_files(LAST, NOTES__md=b"mine\n"), "NOTES.md is inert"),
     "the team": (with_files(LAST, team__yaml=b"budget: {trials: 9}\n"), "team.yaml is protected"),

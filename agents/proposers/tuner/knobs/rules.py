@@ -77,6 +77,9 @@ def marked_domain(comment: str, name: str, value: Value, line: int | None) -> Do
     text = comment.partition("choices:")[2]
     words = [word.strip() for word in text.split(",")]
     named = [_read(word) for word in words if word]
+    numbers = [one for one in named if type(one) in (int, float)]
+    if not all(isinstance(one, int | float) and abs(one) <= 1 / _TINY for one in numbers):
+        raise ValueError(f'{at}: "choices:{text}" holds a number beyond what a source can')
     kept = list({(type(one), one): one for one in [*named, value]}.values())
     if len(kept) < 2 or "" in words:
         say = f'{at}: "choices:{text}" needs two values: write "# choices: relu, tanh"'
