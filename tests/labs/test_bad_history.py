@@ -70,7 +70,8 @@ def test_a_new_task_of_a_person_is_in_force_at_the_next_step(lab: Path) -> None:
 
 def test_a_broken_task_of_a_person_is_said_and_mended(lab: Path) -> None:
     good = (lab / "airesearch.yaml").read_text()
-    commit(lab, "airesearch.yaml", good.replace("goal:", "gaol:"))
+    (lab / "airesearch.yaml").write_text(good.replace("goal:", "gaol:"))
+    git(lab, "commit", "-qam", "By hand, past the hook", "--no-verify")
     before = seen(lab)
     complains(airesearch(lab, "step"), "objective.gaol", "line")
     assert seen(lab) == before
