@@ -17,13 +17,7 @@ from ..trials.gates import holds
 from ..trunk.measured import Changes, Measured
 from .figures import fresh_trials
 from .in_force import InForce
-from .node_history import (
-    CLOCKS_APART_SECONDS,
-    NodeHistory,
-    Nodes,
-    Promotion,
-    Trunk,
-)
+from .node_history import CLOCKS_APART_SECONDS, NodeHistory, Nodes, Promotion, Trunk
 from .noise_bounds import NoiseBounds
 from .rules import Rules, read_rules
 
@@ -53,15 +47,21 @@ class AuditContext:
 
         None where they cannot be known.
         """
-        base = self.base(history.node)
-        found = "" if base is None else self.rules_at(named or base)
+        found = self._named_rules(history, named)
         return found if isinstance(found, Rules) else None
 
     def unread(self, history: NodeHistory, named: str | None) -> str:
         """Why the rules that one of its records names cannot be read; empty where they can."""
-        base = self.base(history.node)
-        found = "" if base is None else self.rules_at(named or base)
+        found = self._named_rules(history, named)
         return found if isinstance(found, str) else ""
+
+    def _named_rules(self, history: NodeHistory, named: str | None) -> Rules | str:
+        base = self.base(history.node)
+        return "" if base is None else self.rules_at(named or base)
+
+    def place(self, history: NodeHistory, named: str | None) -> int | None:
+        """Which of its base's commits of people a record names; None where it is none of them."""
+        return self.in_force.place(self.base(history.node), named)
 
     def measured(self, history: NodeHistory) -> Measured | None:
         """What is measured of a node's tree; None where its base is not known."""

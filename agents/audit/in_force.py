@@ -43,9 +43,11 @@ class InForce:
         if base is None:
             return 0
         if self._standing is not None:
-            row, line = self._trunk.rules[base], list(self._trunk.line)  # the newest first
-            is_later = line.index(self._standing) < line.index(base)
-            return row.index(self._standing) if self._standing in row else is_later * (len(row) - 1)
+            row = self._trunk.rules[base]
+            if self._standing in row:
+                return row.index(self._standing)
+            line = list(self._trunk.line)  # the newest first
+            return len(row) - 1 if line.index(self._standing) < line.index(base) else 0
         times, places = self._named[base]
         return places[bisect_right(times, time - CLOCKS_APART_SECONDS)]
 

@@ -49,7 +49,7 @@ def _carried(context: AuditContext, promotion: Promotion, tree: str) -> Changes:
     if winner is None or measured is None or measured.base != promotion.base:
         return {}
     before = winner.propose.rules or measured.base
-    if context.in_force.place(context.base(winner.node), before) is None:
+    if context.place(winner, before) is None:
         return {}
     return measured.carried(tree, before, promotion.rules)
 

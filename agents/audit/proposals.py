@@ -66,10 +66,7 @@ def _parent_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]
 
 def _rules_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
     """The rules that it names are the trunk's, and no older than those its parents were made by."""
-    said, place = (
-        history.propose,
-        context.in_force.place(context.base(history.node), history.propose.rules),
-    )
+    said, place = history.propose, context.place(history, history.propose.rules)
     if place is None:
         yield f"its Rules are {said.rules}, which is no commit of people since its base"
         return
@@ -82,10 +79,9 @@ def _rules_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
         there = "a" if rules.task.is_split else "no"
         yield f"it {told}, and there is {there} {TEAM_FILE} at the commit in force"
     for parent in filter(None, map(context.nodes.get, said.parent_node)):
-        if (context.in_force.place(context.base(history.node), parent.propose.rules) or 0) > place:
+        if (context.place(history, parent.propose.rules) or 0) > place:
             yield f"its Rules are older than those of its Parent-Node {parent.node}"
-    measured = context.measured(history)
-    if measured is None or rules is None or not rules.task.is_split:
+    if rules is None or not rules.task.is_split:
         return
     for edit in context.proposed(history):
         if is_inert(rules.task, edit.path):
@@ -133,10 +129,7 @@ def _tree_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
     said, tree = history.propose, history.steps[0].commit.tree
     measured = context.measured(history)
     less: Changes = {BUS: None}
-    if (
-        measured is not None
-        and context.in_force.place(context.base(history.node), said.rules) is not None
-    ):
+    if measured is not None and context.place(history, said.rules) is not None:
         less = measured.candidate(said.rules or measured.base)
     real = edited(context.objects, tree, less)
     if said.candidate != real:
@@ -153,7 +146,7 @@ def _tree_faults(context: AuditContext, history: NodeHistory) -> Iterator[str]:
     ground, counts = context.objects.commit(measured.base).tree, measured.is_counted
     if said.program and not may_be_program(said.program, context.objects, ground, tree, counts):
         yield f"its Program is {said.program}, and its files give another"
-    place = context.in_force.place(context.base(history.node), said.rules)
+    place = context.place(history, said.rules)
     if place is None:
         return
     # Who names older rules than were in force is held to those that were as well.

@@ -198,7 +198,7 @@ def _gate_faults(context: AuditContext, history: NodeHistory, said: Measure) -> 
     """It misses a gate or none, by the bounds that stood at its proposal or came later."""
     base, place = (
         context.base(history.node),
-        context.in_force.place(context.base(history.node), history.propose.rules),
+        context.place(history, history.propose.rules),
     )
     if said.status not in (Status.OK, Status.GATE) or base is None or place is None:
         return

@@ -101,10 +101,10 @@ def _incumbent_fault(
 
 def _rules_fault(context: AuditContext, history: NodeHistory, said: Judge) -> str:
     """The rules it was judged by are the trunk's, and no older than those it was proposed under."""
-    place = context.in_force.place(context.base(history.node), said.rules)
+    place = context.place(history, said.rules)
     if place is None:
         return f"its Rules are {said.rules}, which is no commit of people since its base"
-    if place < (context.in_force.place(context.base(history.node), history.propose.rules) or 0):
+    if place < (context.place(history, history.propose.rules) or 0):
         return "its Rules are older than those of its proposal"
     why = context.unread(history, said.rules)
     return f"its Rules cannot be read: {why}" if why and said.rules else ""

@@ -287,5 +287,5 @@ def _past(now: Snapshot, node: Node, policy: Policy, commit: str) -> Past:
 
     # A trial's reason may quote its log, so it is for those who may read the result on the bus.
     reason = node.reason if policy.may_read(RESULT).allowed else ""
-    is_older = now.tree.base_of(node.id) != now.tree.base
+    is_older = now.rules is not None and now.tree.base_of(node.id) != now.tree.base
     return Past(node.id, str(node.status), now.value(node), files, reason, is_older)

@@ -29,8 +29,9 @@ def rejudge(campaign: Campaign) -> None:
     done = f"{now.measured.base} {judging(now.task)!r}".encode()
     note = now.lab.home / "judged"
     with suppress(RefMoved):
-        if _differ(now) and _noted(note) != done:
-            for rules in _differ(now):
+        differing = _differ(now)
+        if differing and _noted(note) != done:
+            for rules in differing:
                 for node in now.tree.with_verdict_under(rules):
                     _judge_anew(now, now.tree.nodes[node])
             write_own(note, done)
@@ -74,7 +75,7 @@ def _judge_anew(now: Snapshot, node: Node) -> None:
     if node.id in now.tree.promoted and due.verdict is not Verdict.FAIL and node.is_kept:
         return  # it won by the rules of then
     anew = judge(now, node, due)
-    now.notice(f"node {node.id} is judged anew: {anew.outcome}, {anew.judged_reason}")
+    now.notice(f"node {node.id} is judged anew: {anew.outcome}, {due.reason}")
 
 
 def _step_down(now: Snapshot) -> None:

@@ -42,7 +42,7 @@ def still_holds(task: Task, node: Node) -> bool:
 
 
 def _held(task: Task, trial: Measure) -> Measure:
-    if trial.status not in (Status.OK, Status.GATE):
+    if trial.status not in _BOUNDED:
         return trial
     wrong = gate_fault(task, trial)
     if bool(wrong) == (trial.status is Status.GATE):

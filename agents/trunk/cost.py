@@ -41,15 +41,13 @@ def cost(objects: Objects, before: str, after: str) -> tuple[Cost, str]:
             return Cost.BASE, f"trials have seen {quote_path(inert[0])}, which is inert now"
     if measurement(old) != measurement(task):
         return Cost.BASE, f"{_differing(old, task)} of {TASK_FILE} changed"
+    counts_lines = "code_lines" in task.metrics
     for edit in edits(objects, before, after):
         path, shown = edit.path, quote_path(edit.path)
-        if is_on_the_bus(path) or path == TASK_FILE:
-            continue
-        if is_outside(task, path):
+        if is_on_the_bus(path) or is_outside(task, path):
             continue
         if is_under(path, ("private", *task.evaluator_files)):
             return Cost.BASE, f"{shown} is part of the protocol"
-        counts_lines = "code_lines" in task.metrics
         if counts_lines or not is_same_file(objects, path, edit.old, edit.new):
             other = "is another program" if path.endswith(".py") else "is what trials see"
             return Cost.BASE, f"{shown} {other}"
@@ -82,7 +80,7 @@ def starts_base(objects: Objects, commit: str) -> bool:
 
 
 def _is_unreadable(objects: Objects, tree: str) -> bool:
-    """Whether a tree has both files, and they say nothing."""
+    """Whether a tree has a team.yaml, and no task that reads with it."""
     has_team = find(objects, tree, TEAM_FILE) is not None
     return has_team and task_in(objects, tree) is None
 

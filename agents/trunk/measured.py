@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from ...gitlab.reader.trees import edits, find
-from ...gitlab.reader.values import EMPTY, FOLDER, PLAIN_FILE, Edit, Entry, Objects, object_id
+from ...gitlab.reader.values import EMPTY, FOLDER, PLAIN_FILE, Entry, Objects, object_id
 from ...gitlab.record.paths import BUS, TASK_FILE
 from ...gitlab.store.trees import folders_of
 from ...policies.task.measurement import measurement
@@ -86,24 +86,25 @@ class Measured:
             return {}
         found: dict[str, Entry | None] = {}
         task = self.task_at(rules)
+        split = task if task is not None and task.is_split else None
+        counts_lines = task is not None and "code_lines" in task.metrics
         for edit in edits(self.objects, self._tree(before), self._tree(rules)):
             mine = find(self.objects, tree, edit.path)
-            if is_on_the_bus(edit.path) or mine == edit.new or self._is_in_the_way(tree, edit):
+            if is_on_the_bus(edit.path) or mine == edit.new or self._is_in_the_way(tree, edit.path):
                 continue
-            is_free = task is not None and task.is_split and is_outside(task, edit.path)
-            is_counted = task is not None and "code_lines" in task.metrics
-            same = not is_counted and is_same_file(self.objects, edit.path, mine, edit.new)
+            is_free = split is not None and is_outside(split, edit.path)
+            same = not counts_lines and is_same_file(self.objects, edit.path, mine, edit.new)
             if is_free or same:
                 found[edit.path] = edit.new
         return found
 
-    def _is_in_the_way(self, tree: str, edit: Edit) -> bool:
+    def _is_in_the_way(self, tree: str, path: str) -> bool:
         """Whether a file of the program's own stands where this one would need a folder.
 
         Or a folder where it would stand itself.
         """
-        here = find(self.objects, tree, edit.path)
-        above = (find(self.objects, tree, folder) for folder in folders_of(edit.path))
+        here = find(self.objects, tree, path)
+        above = (find(self.objects, tree, folder) for folder in folders_of(path))
         is_file_above = any(one is not None and one.mode != FOLDER for one in above)
         return is_file_above or (here is not None and here.mode == FOLDER)
 

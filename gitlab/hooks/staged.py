@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 import pygit2
@@ -68,7 +69,7 @@ class Staged:
         old = self._repo[left_at].peel(pygit2.Tree).id
         promoted, staged = (
             {change.path for change in compare(self._repo, old, tree).paths}
-            for tree in (self.before(), self.after())
+            for tree in (self.before(), self.after)
         )
         return sorted(promoted - staged)
 
@@ -76,6 +77,7 @@ class Staged:
         """What to type to bring the checkout up to date."""
         return catch_up(self._repo, str(left_at)[:10], self._repo.head.peel(pygit2.Commit).id)
 
+    @cached_property
     def after(self) -> Oid:
         """The tree that is staged; git itself reads the index, which may be in any of its forms."""
         return Oid(hex=self._git(self._variables, "write-tree"))

@@ -113,6 +113,8 @@ class Lab:
 
     def edited(self, tree: pygit2.Oid, changes: Mapping[str, Found | None]) -> pygit2.Oid:
         """A tree with each path set to what a reader found, or removed where None."""
+        if not changes:
+            return tree
         entries = {
             path: None if found is None else Entry("", pygit2.Oid(hex=found.oid), found.mode)
             for path, found in changes.items()

@@ -112,11 +112,6 @@ class Node:
         return self.judged.reason if self.judged and self.verdict else ""
 
     @property
-    def judged_reason(self) -> str:
-        """What the last verdict says of itself."""
-        return self.judged.reason if self.judged else ""
-
-    @property
     def estimating(self) -> tuple[Measure, ...]:
         """The trials that say how good the node is; none unless it is `ok`.
 

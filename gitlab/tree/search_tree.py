@@ -249,7 +249,7 @@ class SearchTree:
         """
         ids = self.ids(
             f"SELECT id FROM node WHERE NOT {_ROOTED} AND base > 0 AND parent IS NOT NULL"
-            " AND status = 'ok' AND (verdict IS NULL OR verdict = 'keep')"
+            " AND status = 'ok' AND (NOT is_settled OR verdict = 'keep')"
             " AND NOT EXISTS(SELECT 1 FROM child WHERE parent = node.id)"
             " ORDER BY microseconds / trials, id",
             self.base,

@@ -49,7 +49,7 @@ def check_commit(folder: Path, variables: Mapping[str, str]) -> str:
             f"{staged.agent} is no agent of the team that the task names",
             "this folder is an agent's (git config airesearch.agent): leave it to airesearch",
         )
-    decision = policy.check(compare(lab.repo, before, staged.after()))
+    decision = policy.check(compare(lab.repo, before, staged.after))
     if not decision.allowed:
         raise refusal("this change may not be committed", decision.reasons)
     return ""
@@ -61,13 +61,13 @@ def _cost(staged: Staged) -> str:
         if not staged.is_on_trunk:
             return ""
         lab, before = staged.lab, staged.before()
-        return forecast(lab, read_task(lab, before, checked=False), before, staged.after())
+        return forecast(lab, read_task(lab, before, checked=False), before, staged.after)
     return ""
 
 
 def _require_rules(staged: Staged) -> None:
     """Raises AiresearchError where a person is about to commit rules that no step could read."""
-    lab, after = staged.lab, staged.after()
+    lab, after = staged.lab, staged.after
     if find(lab.repo, after, FILE) is None:
         return
     old = EMPTY if lab.repo.head_is_unborn else staged.before()

@@ -84,7 +84,7 @@ class Push:
         tips = {node: {node_branch(node): tip} for node, tip in self._view.node_tips.items()}
         trunk = read_trunk(objects, self._view.trunk_tip, is_strict=True)
         promotions = {promotion.commit.id for promotion in trunk.all}
-        old = (oid for oid in self._old_line(trunk) if oid not in promotions)
+        old = (oid for oid in self._old_line_of(trunk) if oid not in promotions)
         return AuditContext(objects, trunk, Nodes(objects, tips), next(old, None))
 
     def faults(self, update: Update) -> Iterator[str]:
@@ -140,8 +140,13 @@ class Push:
             old = commits[: commits.index(update.old) + 1] if update.old and grows else ()
             yield from _listed(self._node_claims(history, len(old)), update.new, old)
 
-    def _old_line(self, trunk: Trunk) -> list[str]:
-        """The commits of trunk that are no part of this push, the newest first."""
+    @cached_property
+    def _old_line(self) -> frozenset[str]:
+        """The commits of trunk that are no part of this push."""
+        return frozenset(self._old_line_of(self.context.trunk))
+
+    def _old_line_of(self, trunk: Trunk) -> list[str]:
+        """The same of a trunk as it will be, the newest first."""
         line = list(trunk.line)
         came = [up for up in self._updates if up.ref == f"refs/heads/{self._view.trunk}"]
         old = came[0].old if came else self._view.trunk_tip
@@ -165,7 +170,6 @@ class Push:
     def _node_claims(self, history: NodeHistory, begun: int) -> Claims:
         """What is false of a node of which `begun` commits are here, or cannot be known."""
         context, tip = self.context, history.steps[-1].commit.id
-        old_line = self._old_line(context.trunk)
         for commit, record in history.steps[begun:]:
             yield from ((commit.id, what) for what in self._rights.agent_faults(record.agent))
             yield from ((commit.id, what) for what in future_faults(commit, self._now))
@@ -174,7 +178,7 @@ class Push:
                 yield tip, f"its Parent-Node {parent} is not here"
         for promotion in context.trunk.all:
             parents = promotion.commit.parents
-            is_old = promotion.commit.id in old_line and parents
+            is_old = promotion.commit.id in self._old_line and parents
             if promotion.record.node == history.node and is_old:
                 winner = compared_parent(promotion.record, parents)
                 if not history.holds(winner):
