@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from ...gitlab.store.own_file import clear, read_own, write_own
+from ...gitlab.store.own_file import forget_own, read_own, write_own
 from ..trials.job import Job
 from ..trials.outcome import Outcome
 from .base import Executor, Handle, Lost
@@ -54,7 +54,7 @@ def kept_handle(home: Path, job: Job) -> Handle | None:
 
 def forget(home: Path, label: str) -> None:
     """Remove the handle of a trial: its outcome is recorded, or nobody wants it."""
-    clear(_file(home, label))
+    forget_own(_file(home, label))
 
 
 def _file(home: Path, label: str) -> Path:

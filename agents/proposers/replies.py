@@ -16,7 +16,7 @@ from typing import Any
 from ...gitlab.desk.desk import Desk
 from ...gitlab.events import emit
 from ...gitlab.record.facts import Operator
-from ...gitlab.store.own_file import clear, read_own, write_own
+from ...gitlab.store.own_file import forget_own, read_own, write_own
 from ..executors.local.process import listening, locked_tempdir, reap_orphans, remove
 from .base import Answer, Brief, PaidProposer, Proposal, Proposer, Receipt
 
@@ -97,7 +97,7 @@ def receipt_of(home: Path, node: int, agent: str) -> Receipt | None:
 def forget(home: Path, node: int) -> None:
     """Remove the reply for `node`: its commit is there."""
     place, note = _places(home, node)
-    clear(note)
+    forget_own(note)
     remove(place)
 
 
@@ -109,7 +109,7 @@ def tidy(home: Path, nodes: Container[int]) -> None:
     """
     for path in (home / "replies").glob("*"):
         with suppress(ValueError):
-            node = int(path.stem)
+            node = int(path.name.partition(".")[0])
             if node in nodes or not _places(home, node)[1].exists():
                 forget(home, node)
 

@@ -36,6 +36,13 @@ def write_own(path: Path, data: bytes) -> None:
     aside.replace(path)
 
 
+def forget_own(path: Path) -> None:
+    """Have no file of ours at `path`, nor what writers left beside it that were killed."""
+    clear(path)
+    for aside in path.parent.glob(f"{path.name}.*"):
+        clear(aside)
+
+
 def clear(path: Path) -> None:
     """Have nothing at `path`."""
     if path.is_dir() and not path.is_symlink():

@@ -57,6 +57,17 @@ def test_a_killed_worker_is_not_asked_again(tmp_path: Path) -> None:
     assert list((folder / ".git" / "airesearch" / "replies").iterdir()) == []
 
 
+def test_what_a_killed_writer_had_begun_goes_with_the_rest(tmp_path: Path) -> None:
+    folder = lab(tmp_path)
+    killed_at_its_commit(folder, 1)
+    home = folder / ".git" / "airesearch"
+    (home / "handles").mkdir(exist_ok=True)
+    for begun in ("replies/1.json.4711", "handles/1.1.json.4711"):
+        (home / begun).write_text("{")
+    airesearch(folder, "step")
+    assert [*(home / "replies").iterdir(), *(home / "handles").iterdir()] == []
+
+
 def test_killed_again_and_again(tmp_path: Path) -> None:
     folder = lab(tmp_path)
     for _ in range(3):

@@ -180,7 +180,7 @@ def test_candidate_is_stopped(scene: Scene, name: str, stopped: Report) -> None:
 
 @pytest.fixture(scope="module")
 def held(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    limits = {"trial_seconds": 4, "trial_memory_mb": 200, "output_mb": 2}
+    limits = {"trial_seconds": 8, "trial_memory_mb": 200, "output_mb": 2}
     return strike(tmp_path_factory.mktemp("held") / "lab", HELD, budget=limits)
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from airesearch.agents.executors.local.sandbox import Kind, SandboxSpec, places
 from attacked import MEANS, Report
+from sandboxes import NEEDS, said
 from sandboxes import kind as kind
-from sandboxes import said
 from sandboxes import spec as spec
 from toys import EVALUATE, TASK, airesearch, git, repository, toy_files
 
@@ -205,6 +205,7 @@ def test_a_link_among_the_data_shows_nothing_that_is_hidden(
     stopped("T1", "sandbox", 0.0)
 
 
+@NEEDS["bwrap"]
 def test_a_lab_mounted_twice_is_hidden_from_an_agent_too(tmp_path: Path) -> None:
     token = f"SEALED-{secrets.token_hex(8)}"
     look = "cat /srv/private/answers.txt /srv/.git/HEAD 2>&1; true"
