@@ -21,6 +21,7 @@ from mutations import STEPS, Mutation, Mutator
 from toys import airesearch, git, lr, toy
 
 NODE = "node/000002"
+pytestmark = pytest.mark.timeout(7200)
 EVERY = 20_000 if os.environ.get("AIRESEARCH_FUZZ") == "full" else 100
 
 
