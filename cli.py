@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "diff": "look:diff_command",
     "best": "look:best_command",
     "lineage": "look:lineage_command",
+    "knobs": "knobs:knobs_command",
     "verify": "verify:verify_command",
     "doctor": "doctor:doctor_command",
     "hook": "hook:hook",

@@ -16,6 +16,7 @@ from ..agents.campaign import Campaign
 from ..agents.executors.trial_semaphore import TrialSemaphore
 from ..agents.loop import Step, run, step
 from ..agents.setup.create_lab import create_example_lab, create_lab
+from ..agents.setup.search_space import require_something_to_turn
 from ..agents.setup.template import Settings
 from ..agents.workers import run_beside
 from ..examples import names as example_names
@@ -166,6 +167,7 @@ def step_command(folder: Path, publish: bool, as_json: bool) -> None:
     """
     campaign = _open_campaign(folder, publish)
     with _notices(campaign):
+        _require_something_to_turn(campaign)
         done = step(campaign)
         if as_json:
             print_json(steps.facts(done))
@@ -205,6 +207,7 @@ def run_command(
     """
     campaign = _open_campaign(folder, publish, TrialSemaphore(jobs) if jobs > 1 else None)
     with _notices(campaign):
+        _require_something_to_turn(campaign)
         told: Iterable[StepView]
         if jobs == 1:
             told = (view_step(campaign, done) for done in run(campaign, trials, hours, _tell))
@@ -254,6 +257,13 @@ def replicate_command(folder: Path, node: int, trials: int, as_json: bool) -> No
 
 def _open_campaign(folder: Path, publish: bool, places: TrialSemaphore | None = None) -> Campaign:
     return Campaign(open_lab(folder, publish=publish), dict(os.environ), places)
+
+
+def _require_something_to_turn(campaign: Campaign) -> None:
+    """Before a trial is spent on a baseline that nobody could improve."""
+    now = campaign.now
+    if now.tree.incumbent is None:
+        require_something_to_turn(now.lab, now.lab.tree_of(now.in_force), now.task)
 
 
 @contextmanager

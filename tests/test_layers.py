@@ -19,7 +19,7 @@ OWNERS = {
     "pygit2": ("gitlab/",),
     "regex": ("gitlab/record/unicode.py",),
     "rich": ("commands/views/progress.py",),
-    "yaml": ("policies/task/schema.py",),
+    "yaml": ("policies/task/schema.py", "agents/proposers/tuner/knobs/settings/yaml_file.py"),
 }
 
 

@@ -46,7 +46,7 @@ class Agent:
 
 def make_tuner(name: str, member: Member, setting: Setting) -> Tuner:
     """The embedded tuner."""
-    return Tuner(setting.task.knobs)
+    return Tuner(setting.task.knobs, setting.task.candidate)
 
 
 def make_scripted(name: str, member: Member, setting: Setting) -> Scripted:

@@ -28,6 +28,7 @@ from ...policies.access.guard import init_policy
 from ...policies.task.task import FILE, parse_task
 from ..executors.environment import trial_environment
 from .preflight import ready_team
+from .search_space import no_knobs
 from .task_file import read_task
 from .template import Settings, render, render_team
 
@@ -84,7 +85,9 @@ def create_lab(start: Path, settings: Settings | None, variables: Mapping[str, s
     if team is not None:
         files[TEAM_FILE] = team
     whole = edit(lab.repo, tree, files)
-    ready_team(lab, whole, read_task(lab, whole), variables)
+    task = read_task(lab, whole)
+    ready_team(lab, whole, task, variables)
+    lab.notices.add(no_knobs(lab, whole, task))
     added = {file: text for file, text in files.items() if committed[file] is None}
     if added:
         add_files(lab, added, init_policy(tuple(added)).check)

@@ -10,6 +10,7 @@ from typing import Literal
 from ...gitlab.errors import AiresearchError
 from ...gitlab.lab.checkout import left_behind
 from ...gitlab.lab.lab import Lab
+from ...gitlab.record.text import plural
 from ...gitlab.store.refs import replaced
 from ...gitlab.store.trees import Oid, find, read
 from ...policies.paths import is_under, matches
@@ -17,9 +18,11 @@ from ...policies.task.task import FILE, Task
 from ..executors.base import MachineFailure
 from ..executors.environment import answer_of, find_command, gpus
 from ..executors.local.sandbox import bubblewrap, choose, landlock, weaknesses
+from ..proposers.tuner.tuner import require_knobs
 from ..trunk.tree import load_tree
 from .evaluator_check import check
 from .preflight import committed_path, ready_team
+from .search_space import read_space, tuners
 from .task_file import read_task
 from .template import DIGITS
 
@@ -58,7 +61,12 @@ def examine(lab: Lab | None, variables: Mapping[str, str]) -> list[Finding]:
             of_lab = [Finding("task", "mend", error.what, error.mend)]
         if task is not None:
             machine.append(_python(lab, tree, task, variables))
-            of_lab += [_team(task), *_evaluator(lab, tree, task), *_agents(task)]
+            of_lab += [
+                _team(task),
+                *_knobs(lab, tree, task),
+                *_evaluator(lab, tree, task),
+                *_agents(task),
+            ]
     return [*machine, _gpu(task), _sandbox(task), *of_lab]
 
 
@@ -123,6 +131,18 @@ def _team(task: Task) -> Finding:
         return Finding("team", "ok", ", ".join(task.team))
     says = f"it stands in {FILE}, where any change of it starts a new base"
     return Finding("team", "warn", says, "airesearch doctor --fix")
+
+
+def _knobs(lab: Lab, tree: Oid, task: Task) -> Iterator[Finding]:
+    """What a tuner of the team has to turn."""
+    if not tuners(task):
+        return
+    try:
+        knobs = require_knobs(read_space(lab, tree, task))
+    except AiresearchError as error:
+        yield Finding("knobs", "warn", error.what, error.mend)
+    else:
+        yield Finding("knobs", "ok", f"{plural(len(knobs), 'knob')}: airesearch knobs")
 
 
 def _agents(task: Task) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ import math
 import pytest
 from airesearch.agents.proposers.tuner.knobs import assign, find, read, without_literals
 from airesearch.agents.proposers.tuner.knobs.domains import Choices, Domain, Range, Value
-from airesearch.agents.proposers.tuner.knobs.text import literal
+from airesearch.agents.proposers.tuner.knobs.python.text import literal
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -26,6 +26,8 @@ _FITS = 20
 _ANYWHERE, _NEARBY, _WIDTHS = 300, 100, (0.02, 0.06, 0.15, 0.3)
 """Points that are looked at: in all of the cube, and at each width from the best."""
 _POLISH, _FINER = 60, (0.1, 0.05, 0.02, 0.01)
+_SETTINGS = 9
+"""Places of one dimension at which its influence is looked at."""
 _OTHER_CHOICE = 0.2
 """How often a point nearby has another choice."""
 
@@ -87,6 +89,39 @@ def most_promising(
     for width in _FINER:
         best = _best_of(np.vstack([best, near(best, width, _POLISH)]), promise)
     return [float(place) for place in best]
+
+
+def influence(
+    points: Sequence[Sequence[float]],
+    losses: Sequence[float],
+    spans: Sequence[tuple[int, int]],
+    seed: int,
+) -> list[float]:
+    """How far the predicted loss moves while one span of places is turned: shares of all, by span.
+
+    A span of several places is a choice without neighbours, as in `most_promising`.
+    """
+    import numpy as np  # only here: it takes a while to load
+
+    rng = np.random.default_rng(seed)
+    x, raw = np.array(points, float), np.array(losses, float)
+    y = np.argsort(np.argsort(raw)).astype(float)  # ranks, which one failure does not rule
+    for value in np.unique(raw):
+        y[raw == value] = y[raw == value].mean()
+    y = (y - y.mean()) / max(float(y.std()), 1e-12)
+    _, predict = _fitted(x, y, rng)
+    moved = []
+    for first, end in spans:
+        settings = (
+            np.linspace(0, 1, _SETTINGS)[:, None] if end - first == 1 else np.eye(end - first)
+        )
+        means = []
+        for setting in settings:
+            turned = x.copy()
+            turned[:, first:end] = setting
+            means.append(predict(turned)[0])
+        moved.append(float(np.std(means, axis=0).mean()))
+    return [one / max(sum(moved), 1e-12) for one in moved]
 
 
 def _best_of(points: "Array", promise: Callable[["Array"], "Array"]) -> "Array":

@@ -6,9 +6,9 @@ other optimisers, `benchmarks/tuner.py` on real trials.
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise, product
+from itertools import product
 from math import exp, log, prod
 
 from ....gitlab.errors import NothingToDo
@@ -16,6 +16,7 @@ from ....gitlab.record.facts import Goal
 from .gaussian_process import most_promising
 from .knobs import Knob
 from .knobs.domains import Place, Value
+from .layout import Layout
 
 _LEARN_AFTER = 6
 _STEP = (0.05, 0.4)
@@ -24,6 +25,7 @@ _LEAST_STEP = 0.03
 _STEPS_AT_ONCE = 3
 _DRAWS = 20
 _LISTABLE = 20_000
+_LOOSEN = "look at them and at the ranges: airesearch knobs"
 
 
 class Exhausted(NothingToDo):
@@ -45,13 +47,21 @@ class Scored:
     score: float | None
 
 
+Mend = Callable[[dict[str, Value]], dict[str, Value] | None]
+"""The nearest values that may be tried; None where there are none."""
+
+
 def suggest(
-    knobs: Sequence[Knob], past: Sequence[Scored], goal: Goal, seed: int
+    knobs: Sequence[Knob],
+    past: Sequence[Scored],
+    goal: Goal,
+    seed: int,
+    mend: Mend = lambda values: values,
 ) -> dict[str, Value]:
     """Values for every knob, not tried before; the same arguments give the same values.
 
-    The knobs' own values stand for what a trial does not tell. Raises Exhausted when nothing is
-    left to try.
+    The knobs' own values stand for what a trial does not tell. What is drawn goes through `mend`.
+    Raises Exhausted when nothing is left to try.
     """
     rng = random.Random(seed)
     sign = 1 if goal == "minimize" else -1
@@ -63,10 +73,10 @@ def suggest(
     tried = {_key(knobs, trial.values) for trial in past}
     for _ in range(_DRAWS):
         drawn = _draw(knobs, trials, rng)
-        values = {knob.name: knob.domain.at(drawn[knob.name]) for knob in knobs}
-        if _key(knobs, values) not in tried:
+        values = mend({knob.name: knob.domain.at(drawn[knob.name]) for knob in knobs})
+        if values is not None and _key(knobs, values) not in tried:
             return values
-    return _untried(knobs, tried, rng)
+    return _untried(knobs, tried, rng, mend)
 
 
 def _key(knobs: Sequence[Knob], values: Mapping[str, Value]) -> str:
@@ -110,45 +120,36 @@ def _anywhere(knob: Knob, rng: random.Random) -> Place:
 
 
 def _learned(knobs: Sequence[Knob], trials: Sequence[_Trial], seed: int) -> dict[str, Place]:
-    """Where the Gaussian process expects the most. A choice without neighbours has a place each."""
-    widths = [max(knob.domain.categories, 1) for knob in knobs]
-    firsts = [0, *accumulate(widths)]
-    spans = zip(knobs, pairwise(firsts), strict=True)
-    choices = [span for knob, span in spans if knob.domain.categories]
-
-    def laid_out(places: Mapping[str, Place]) -> list[float]:
-        row: list[float] = []
-        for knob, width in zip(knobs, widths, strict=True):
-            place = places.get(knob.name, knob.domain.place(knob.value))
-            is_choice = knob.domain.categories > 0
-            row += [float(at == place) for at in range(width)] if is_choice else [float(place)]
-        return row
-
-    told = [(laid_out(trial.places), trial.loss) for trial in trials]
+    """Where the Gaussian process expects the most."""
+    layout = Layout(knobs)
+    told = [(layout.row(trial.places), trial.loss) for trial in trials]
     best = most_promising(
         [row for row, loss in told if loss is not None],
         [loss for _, loss in told if loss is not None],
         [row for row, loss in told if loss is None],
-        choices,
+        layout.choices,
         seed,
     )
-    parts = (best[first:end] for first, end in pairwise(firsts))
-    return {
-        knob.name: part.index(max(part)) if knob.domain.categories else part[0]
-        for knob, part in zip(knobs, parts, strict=True)
-    }
+    return layout.places(best)
 
 
-def _untried(knobs: Sequence[Knob], tried: set[str], rng: random.Random) -> dict[str, Value]:
+def _untried(
+    knobs: Sequence[Knob], tried: set[str], rng: random.Random, mend: Mend
+) -> dict[str, Value]:
     options = [knob.domain.options() for knob in knobs]
     names = [knob.name for knob in knobs]
     if prod(map(len, options)) > _LISTABLE:
-        return {knob.name: knob.domain.at(_anywhere(knob, rng)) for knob in knobs}
+        for _ in range(_DRAWS):
+            values = mend({knob.name: knob.domain.at(_anywhere(knob, rng)) for knob in knobs})
+            if values is not None:
+                return values
+        raise Exhausted("no values were found that the code's conditions on them allow", _LOOSEN)
     every = [dict(zip(names, values, strict=True)) for values in product(*options)]
-    left = [values for values in every if _key(knobs, values) not in tried]
+    allowed = [values for values in every if mend(values) == values]
+    left = [values for values in allowed if _key(knobs, values) not in tried]
     if not left:
         raise Exhausted(
-            f"all {len(every)} combinations of {', '.join(names)} have been tried",
+            f"all {len(allowed)} combinations of {', '.join(names)} have been tried",
             "widen a range in the source: NAME = 0.1  # range: 1e-4..1 log",
         )
     return rng.choice(left)

@@ -117,6 +117,17 @@ class Choices:
 Domain = Range | Choices
 
 
+def end_of(domain: Domain, value: Value) -> str:
+    """`low` or `high` where a value stands at that end of what it may be, or beyond it."""
+    if not domain.knows(value) or domain.categories:
+        return ""
+    if isinstance(domain, Choices):
+        place = domain.index(value) / (len(domain.values) - 1)
+    else:
+        place = domain.unit(value)
+    return "low" if place <= 0 else "high" if place >= 1 else ""
+
+
 def significant(number: float, digits: int) -> float:
     """`number` rounded to that many significant digits."""
     return float(f"{number:.{digits}g}")

@@ -1,0 +1,1 @@
+"""Where Python sources hold named literals, and how they are written anew."""
