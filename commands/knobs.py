@@ -14,10 +14,11 @@ from .views.lab_view import LabView
 @as_json
 @click.pass_obj
 def knobs_command(folder: Path, every: bool, as_json: bool) -> None:
-    """List the knobs: where each is, what it may be, how much it mattered.
+    """List what the tuner turns, and what it leaves alone.
 
-    A knob is a literal that the tuner turns: in Python, YAML, TOML and JSON files that agents may
-    edit. What is left alone is listed with the reason. To say otherwise, write a comment beside the
+    A knob is a literal in a Python, YAML, TOML or JSON file that agents may edit. Each is listed
+    with its place, its value, what it may be and, once trials tell, how much it matters; what is
+    left alone with the reason. To say otherwise, write a comment beside the
     value or on the line above it, `# range: 1e-4..1 log`, `# choices: relu, tanh` or `# fixed`, or
     put the same under `knobs:` in team.yaml, which costs nothing.
 

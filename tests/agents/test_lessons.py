@@ -40,7 +40,7 @@ def by_lr(values: Mapping[str, Value]) -> float | None:
 def test_knobs_that_all_change_nothing_end_the_search() -> None:
     lessons, past = searched(lambda values: 0.25, (ALPHA, WIDTH), 20)
     assert lessons.knobs == () and set(lessons.alone) == {"alpha", "width"}
-    assert len(past) < 10
+    assert len(past) < 14
     assert "trials differed in it, and in nothing the metric can see" in lessons.alone["alpha"]
 
 

@@ -8,7 +8,7 @@ from itertools import combinations
 from .knobs import Knob
 from .knobs.domains import Choices, Value, same
 
-_ENOUGH = 4
+_ENOUGH = 6
 """So many trials that differ in a knob, all with one score, say that it has no effect."""
 _FAILURES = 3
 """So many failures of a choice, and nothing else, say that it cannot be had."""

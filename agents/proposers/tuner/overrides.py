@@ -29,7 +29,7 @@ class Used:
         return [
             path
             for path, version in self.files.items()
-            if version.language is not PYTHON or (path != self._script and in_folder(path))
+            if version.language is not PYTHON or (path != self.script and in_folder(path))
         ]
 
     @cached_property
@@ -50,7 +50,8 @@ class Used:
         return path not in self.unread and (in_folder(path) or self._is_named(path))
 
     @property
-    def _script(self) -> str:
+    def script(self) -> str:
+        """The program that the command starts, where it is one of the files."""
         return next((word for word in self.command if word in self.files), "")
 
     def _is_named(self, path: str) -> bool:
@@ -96,7 +97,12 @@ def without_overridden(found: Iterable[Entry], used: Used) -> list[Entry]:
     by_file = _names_in(read, used.files)
     given = dict(_given(used.command))
     every = list(found)
-    above = {word_of(e.name): e for e in every if _is_module_constant(e) or e.site.kind == "option"}
+    heads = {used.script, *used.settings}
+    above = {
+        word_of(entry.name): entry
+        for entry in every
+        if entry.site.kind == "option" or (entry.path in heads and _is_module_constant(entry))
+    }
 
     def why(entry: Entry) -> str:
         word, of_settings = word_of(entry.site.name), entry.path in used.settings

@@ -59,9 +59,12 @@ class Tuner:
 
 
 def _oldest(brief: Brief) -> Past:
-    """The first baseline that was measured the same way: ranges lie around its values."""
+    """The first baseline that was measured the same way: ranges lie around its values.
+
+    Not around those of `brief.base`, whose files are the trunk's as people last committed to it.
+    """
     first = brief.past[0] if brief.past else brief.base
-    return first if first.node < brief.base.node else brief.base
+    return first if first.node <= brief.base.node else brief.base
 
 
 def require_knobs(space: Space) -> tuple[Knob, ...]:

@@ -109,7 +109,9 @@ class _Walk:
             for child in ast.iter_child_nodes(node):
                 if child not in decorators or (isinstance(child, ast.Call) and option(child)):
                     todo.append((child, inner))
-        return [self._doubted(one) for one in found]
+        # A loop's count is an argument of its call, too.
+        once = {_place(one): one for one in reversed(found)}
+        return [self._doubted(one) for one in once.values()]
 
     def _of(self, node: ast.AST, scope: _Scope) -> Iterator[Named]:
         match node:
