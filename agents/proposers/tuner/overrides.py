@@ -153,7 +153,7 @@ def _python_in(path: str) -> str:
 
 def _given(command: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The names that a command gives values, and its words, as `--lr 0.1` and `opt.lr=0.1`."""
-    for word, after in zip(command, [*command[1:], ""], strict=True):
+    for word, after in zip(command, [*command[1:], ""], strict=False):
         name, equals, _ = word.lstrip("-+").partition("=")
         plain = name.replace("-", "_")
         if equals:
