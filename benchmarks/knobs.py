@@ -46,6 +46,8 @@ class Layout:
 
     files: Files
     by_hand: Callable[[Any], dict[str, Value]]
+    start: Mapping[str, Value]
+    """The values that it starts with, by the names of the person."""
     command: str = "python train.py"
 
 
@@ -93,10 +95,24 @@ def _of_nanogpt(trial: Any) -> dict[str, Value]:
 
 
 LAYOUTS: Mapping[str, Layout] = {
-    "dataclass + YAML": Layout(layouts.DATACLASS, _of_dataclass),
-    "argparse": Layout(layouts.ARGPARSE, _of_argparse),
-    "Hydra's groups": Layout(layouts.HYDRA, _of_hydra),
-    "nanoGPT": Layout(layouts.NANOGPT, _of_nanogpt, layouts.NANOGPT_COMMAND),
+    "dataclass + YAML": Layout(
+        layouts.DATACLASS, _of_dataclass, {"lr": 0.1, "depth": 4, "dropout": 0.2}
+    ),
+    "argparse": Layout(layouts.ARGPARSE, _of_argparse, {"lr": 0.5, "width": 16, "act": "tanh"}),
+    "Hydra's groups": Layout(
+        layouts.HYDRA,
+        _of_hydra,
+        {"epochs": 10, "hidden": 32, "dropout": 0.1, "lr": 1e-4, "beta1": 0.9, "beta2": 0.95},
+    ),
+    "nanoGPT": Layout(
+        layouts.NANOGPT,
+        _of_nanogpt,
+        {
+            **{"batch_size": 64, "n_layer": 6, "n_head": 6, "n_embd": 384, "dropout": 0.2},
+            **{"learning_rate": 1e-3, "beta2": 0.99, "weight_decay": 0.1},
+        },
+        layouts.NANOGPT_COMMAND,
+    ),
 }
 
 
@@ -198,6 +214,10 @@ def by_hand(sampler: Callable[[Any, int], Any]) -> Callable[[Project, int], None
 
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         study = optuna.create_study(sampler=sampler(optuna, project.seed))
+        study.enqueue_trial(dict(project.layout.start))
+        known = study.ask()
+        project.layout.by_hand(known)
+        study.tell(known, project.seen[0][1])  # the baseline, which all know
         for _ in range(trials):
             trial = study.ask()
             loss = project.measure(edited(project.start(), project.layout.by_hand(trial)))
