@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+_CLOSE = 0.01
+"""So near an end of its range, a value is at it."""
 Value = bool | int | float | str | None
 Place = float | int
 """Where a value stands: in [0, 1], or the number of a choice that has no neighbours."""
@@ -118,14 +120,14 @@ Domain = Range | Choices
 
 
 def end_of(domain: Domain, value: Value) -> str:
-    """`low` or `high` where a value stands at that end of what it may be, or beyond it."""
+    """`low` or `high` where a value stands at that end of what it may be, close to it or beyond."""
     if not domain.knows(value) or domain.categories:
         return ""
     if isinstance(domain, Choices):
         place = domain.index(value) / (len(domain.values) - 1)
     else:
         place = domain.unit(value)
-    return "low" if place <= 0 else "high" if place >= 1 else ""
+    return "low" if place <= _CLOSE else "high" if place >= 1 - _CLOSE else ""
 
 
 def significant(number: float, digits: int) -> float:

@@ -55,7 +55,7 @@ def _computed(node: ast.expr) -> Number:
         if not abs(value) <= 1e300:
             raise ValueError("a number too large to compute")
         return value
-    value = ast.literal_eval(node) if is_literal(node) else None
-    if type(value) in (int, float):
-        return value
+    literal: Value = ast.literal_eval(node) if is_literal(node) else None
+    if isinstance(literal, int | float) and not isinstance(literal, bool):
+        return literal
     raise ValueError("no expression of numbers")

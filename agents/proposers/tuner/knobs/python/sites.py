@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from ..site import Site
+from ..site import Kind, Site
 from .asides import DRAWN, imported, is_drawing
 from .calls import arguments, called, option, wrapped_default
 from .constants import is_constant, is_literal, value_of
@@ -136,7 +136,7 @@ class _Walk:
                 yield from self._defaults(node)
 
     def _assignment(self, target: ast.expr, value: ast.expr, scope: _Scope) -> Iterator[Named]:
-        kind = "default" if scope.in_class else "constant"
+        kind: Kind = "default" if scope.in_class else "constant"
         match target:
             case ast.Name(id=name):
                 yield from self._given(Named(scope.prefix + name, value, kind, scope.doubt))

@@ -46,7 +46,7 @@ def comments(source: str) -> Comments:
     body = source.removeprefix("\ufeff")
     taken = []
     for event in yaml.parse(body, Loader=_LOADER):
-        if isinstance(event, yaml.ScalarEvent):
+        if isinstance(event, yaml.ScalarEvent) and event.start_mark and event.end_mark:
             taken.append((event.start_mark.index, event.end_mark.index))
     starts, at = [], 0
     for first, last in [*taken, (len(body), len(body))]:
@@ -67,9 +67,14 @@ def literal(old: str, value: Value) -> str:
         mantissa += "" if "." in mantissa else ".0"
         return f"{mantissa}e{int(exponent):+d}" if exponent else mantissa
     if isinstance(value, str):
-        is_plain = _WORD.fullmatch(value) and _value(yaml.compose(value), value) == value
-        return value if is_plain and old[:1] not in "\"'" else json.dumps(value, ensure_ascii=False)
+        is_plain = old[:1] not in "\"'" and _WORD.fullmatch(value) and _is_text(value)
+        return value if is_plain else json.dumps(value, ensure_ascii=False)
     return "null" if value is None else str(value)
+
+
+def _is_text(word: str) -> bool:
+    node = yaml.compose(word)
+    return node is not None and _value(node, word) == word
 
 
 def _boolean(old: str, value: bool) -> str:
