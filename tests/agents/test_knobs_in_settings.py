@@ -15,7 +15,7 @@ from airesearch.agents.proposers.tuner.knobs.languages import (
     Language,
     language_of,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 IN_YAML = """\
@@ -176,6 +176,7 @@ def flat(value: Any, path: str = "") -> dict[str, Value]:
     return {name: one for key, inner in parts for name, one in flat(inner, key).items()}
 
 
+@settings(deadline=None)
 @given(TREES, st.sampled_from([None, 1]), st.data())
 def test_json_round_trips(tree: Any, indent: int | None, data: st.DataObject) -> None:
     source = json.dumps(tree, indent=indent)
@@ -187,6 +188,7 @@ def test_json_round_trips(tree: Any, indent: int | None, data: st.DataObject) ->
     assert without_literals(changed, JSON) == without_literals(source, JSON)
 
 
+@settings(deadline=None)
 @given(TREES, st.booleans(), st.data())
 def test_yaml_round_trips(tree: Any, flow: bool, data: st.DataObject) -> None:
     source = yaml.safe_dump(tree, default_flow_style=flow, width=10**6)
