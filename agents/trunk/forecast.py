@@ -9,12 +9,14 @@ from ...policies.promotion.decide import standard_of
 from ...policies.promotion.replication import FIRST
 from ...policies.task.task import Task
 from .cost import Cost, cost
+from .outside import task_in
 from .tree import load_tree
 
 
 def forecast(lab: Lab, task: Task, before: Oid, after: Oid) -> str:
     """What it costs to go from one tree of the trunk to another; empty where it costs nothing."""
-    found, why = cost(LibgitObjects(lab.repo), str(before), str(after))
+    objects = LibgitObjects(lab.repo)
+    found, why = cost(objects, str(before), str(after))
     if found is Cost.NOTHING:
         return ""
     if found is Cost.VERDICTS:
@@ -22,7 +24,8 @@ def forecast(lab: Lab, task: Task, before: Oid, after: Oid) -> str:
     tree = load_tree(lab)
     if tree.root is None:
         return ""
-    trials = 1 if standard_of(task).is_single else FIRST
+    # Who measures the new base goes by the rules that come with it.
+    trials = 1 if standard_of(task_in(objects, str(after)) or task).is_single else FIRST
     moving, staying = _contenders(lab, tree, before, after)
     over = f"; {plural(moving, 'contender')} may move over" if moving else ""
     stay = f"; {plural(staying, 'contender')} cannot, having changed the same files"

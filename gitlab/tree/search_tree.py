@@ -245,14 +245,21 @@ class SearchTree:
     def contenders(self) -> list[Node]:
         """Nodes of earlier bases that were ahead and not settled, the shortest trials first.
 
-        Not those that another node was made from since, by a transfer or otherwise.
+        Not those that another stands for: one that grew from it on its own base and is ahead
+        itself, or its transfer, unless the next base came before that one's trial said anything.
         """
+        is_ahead = "{0}.status = 'ok' AND (NOT {0}.is_settled OR {0}.verdict = 'keep')"
+        said_nothing = ", ".join(f"'{status}'" for status in (Status.LOST, Status.CANCELLED))
         ids = self.ids(
             f"SELECT id FROM node WHERE NOT {_ROOTED} AND base > 0 AND parent IS NOT NULL"
-            " AND status = 'ok' AND (NOT is_settled OR verdict = 'keep')"
-            " AND NOT EXISTS(SELECT 1 FROM child WHERE parent = node.id)"
+            f" AND {is_ahead.format('node')}"
+            " AND NOT EXISTS(SELECT 1 FROM child JOIN node AS other ON other.id = child.id"
+            f" WHERE child.parent = node.id AND CASE WHEN other.base = node.base"
+            f" THEN {is_ahead.format('other')}"
+            f" ELSE other.trials > 0 AND other.status NOT IN ({said_nothing})"
+            f" OR other.{_ROOTED} END)"
             " ORDER BY microseconds / trials, id",
-            self.base,
+            *(self.base, self.base),
         )
         return self.nodes.those(ids)
 

@@ -1,6 +1,9 @@
 """A commit that changes what is measured starts a base: what was won, ahead or learnt goes on."""
 
+import json
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +58,24 @@ def test_code_that_no_contender_changed(contended: Path) -> None:
     shared = shared_lab(contended.parent / "shared.git")
     git(contended, "push", "-q", shared.as_uri(), "--all")
     assert sum(node["operator"] == "transfer" for node in log(contended)) == 1
+
+
+def test_a_base_that_came_before_a_transfer_was_measured(contended: Path) -> None:
+    """What was ahead moves to the newest base, where the one between had no trial of it."""
+    commit(contended, {"lib/help.py": "HELP = 2\n"})
+    worker = Path(__file__).parents[1] / "chaos" / "hurt_worker.py"
+    killed = json.dumps({"stage": "propose: ref moved", "signal": signal.SIGKILL})
+    for _ in range(6):
+        assert airesearch(contended, "step").code == 0
+    said = subprocess.run([sys.executable, worker, killed, "step"], cwd=contended, check=False)
+    assert said.returncode == -signal.SIGKILL
+    last = log(contended)[0]
+    assert (last["operator"], last["status"]) == ("transfer", None)
+    commit(contended, {"lib/help.py": "HELP = 3\n"})
+    run_out(contended)
+    moved = [node for node in log(contended) if node["operator"] == "transfer"]
+    assert [node["parent"] for node in moved] == [last["node"] + 1, last["parent"]]
+    assert best(contended) == moved[0]["node"]
 
 
 def test_code_that_a_contender_changed_too(contended: Path) -> None:
@@ -120,3 +141,10 @@ def test_a_commit_says_what_it_costs(contended: Path) -> None:
 def test_and_a_program_costs_a_base(tmp_path: Path) -> None:
     folder = split(tmp_path / "lab", [lr(0.2)])
     assert committed(folder, {"train.py": train(0.4)}).count("a new base") == 2
+
+
+def test_the_price_is_by_the_rules_that_come_with_it(tmp_path: Path) -> None:
+    folder = split(tmp_path / "lab", [lr(0.2)])
+    noisy = edited(folder, promotion={})
+    said = committed(folder, {"train.py": train(0.4), "airesearch.yaml": noisy})
+    assert said.count(": 6 trials") == 2, said
