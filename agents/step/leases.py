@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
-from ...gitlab.errors import AiresearchError, NothingToDo, RefMoved
+from ...gitlab.errors import AiresearchError, NothingToDo
 from ...gitlab.lab.lab import Lab
 from ...gitlab.leases.lease import Held, claim, clock, held, leased, live, release
 from ...gitlab.leases.remote_lease import RemoteLeases
@@ -27,15 +27,13 @@ class Busy(Exception):
     """Other workers are at all that can be done now."""
 
 
-GIVEN_BACK = (Busy, NothingToDo, RefMoved)
-"""What ends a step without ending its worker: an id that was taken is free again."""
-
-
 class Leases:
     """The nodes that this worker has taken; all are free again when it is closed.
 
-    But for an id whose node is not there yet, where something ends the worker before it is: that
-    lease is left, as by a killed worker, and whoever is next fills the gap.
+    But for an id whose node is not there yet: that lease is left, as by a killed worker, and this
+    worker's next step fills the gap, or another's. So it is where people changed the rules while
+    it was proposed, since others may have made nodes of later ids by then. Where there is nothing
+    left to do it is free as well: nobody else has a later one.
     """
 
     def __init__(self, lab: Lab) -> None:
@@ -55,7 +53,7 @@ class Leases:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is not None and not isinstance(error, GIVEN_BACK):
+        if error is not None and not isinstance(error, NothingToDo):
             for node, lease in self._mine.items():
                 if self._lab.tip(node_branch(node)) is None:
                     lease.leave()
@@ -85,5 +83,6 @@ class Leases:
     def others(self) -> frozenset[int]:
         """The nodes that other workers are at."""
         now = clock(self._lab.repo)
-        far = frozenset[int]() if self._far is None else self._far.live(now)
-        return (live(self._lab.repo, now) | far).difference(self._mine)
+        # What this worker left is its own again.
+        far = frozenset[int]() if self._far is None else self._far.live(now, besides=_WORKER)
+        return live(self._lab.repo, now, besides=_WORKER) | far

@@ -118,15 +118,20 @@ def leased(repo: Repository, folder: str = LEASES) -> frozenset[int]:
     return frozenset(int(name) for name in names_below(repo, folder) if NODE_ID.fullmatch(name))
 
 
-def live(repo: Repository, now: float, folder: str = LEASES) -> frozenset[int]:
-    """The nodes that somebody holds, this process too, by the leases below `folder`."""
+def live(
+    repo: Repository, now: float, folder: str = LEASES, *, besides: str = ""
+) -> frozenset[int]:
+    """The nodes that somebody holds, by the leases below `folder`.
+
+    This process too, but not as the worker `besides`.
+    """
     _REMOVED.remove_revived(repo)
     blobs = {node: target(repo, lease_ref(node, folder)) for node in leased(repo, folder)}
     is_fetched = folder != LEASES
     return frozenset(
         node
         for node, blob in blobs.items()
-        if blob and is_held(repo, blob, now, is_fetched=is_fetched)
+        if blob and is_held(repo, blob, now, besides, is_fetched=is_fetched)
     )
 
 

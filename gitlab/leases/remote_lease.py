@@ -72,12 +72,12 @@ class RemoteLeases:
         with self._lock:
             self._held.pop(node, None)
 
-    def live(self, now: float) -> frozenset[int]:
-        """The nodes that somebody holds on the remote."""
+    def live(self, now: float, *, besides: str = "") -> frozenset[int]:
+        """The nodes that somebody holds on the remote; not what this process does as `besides`."""
         if not self._wire.takes_leases:
             return frozenset()
         self._wire.mirror(LEASES, _THEIRS)
-        return live(self._wire.repo, now, _THEIRS)
+        return live(self._wire.repo, now, _THEIRS, besides=besides)
 
     def _publish(self, lease: Lease, now: float) -> bool:
         with suppress(RefMoved):

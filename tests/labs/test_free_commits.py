@@ -224,6 +224,31 @@ def test_a_worker_that_comes_late_proposes_again(tmp_path: Path) -> None:
     assert airesearch(folder, "verify").code == 0
 
 
+def test_a_worker_that_comes_late_keeps_its_id(tmp_path: Path) -> None:
+    """Another was at a later id: a gap would be a falsehood, and the answer be paid for twice."""
+    first, go_on = tmp_path / "first", tmp_path / "go-on"
+    agent = tmp_path / "agent.sh"
+    agent.write_text(
+        f"echo asked >> {tmp_path}/asked; echo HELP = $RANDOM > lib/help.py\n"
+        f"mkdir {first} 2>/dev/null && while [ ! -e {go_on} ]; do sleep 0.05; done; true\n"
+    )
+    folder = split(tmp_path / "lab", [], sandbox="none")
+    team = f"team:\n  coder: {{backend: command, command: bash {agent}}}\n"
+    commit(folder, {"team.yaml": team, "lib/help.py": "HELP = 0\n"})
+    assert airesearch(folder, "step").code == 0
+    late = subprocess.Popen([sys.executable, "-m", "airesearch", "step"], cwd=folder)
+    while not first.exists():
+        time.sleep(0.05)
+    commit(folder, {"README.md": "another\n"})
+    assert airesearch(folder, "step").code == 0
+    assert airesearch(folder, "log", "--json").json()[0]["node"] == 3
+    go_on.touch()
+    assert late.wait(60) == 0
+    assert sorted(n["node"] for n in airesearch(folder, "log", "--json").json()) == [0, 1, 2, 3]
+    assert (tmp_path / "asked").read_text().count("asked") == 2
+    assert airesearch(folder, "verify").code == 0
+
+
 def knob_lab(folder: Path, knobs: str) -> Path:
     """A lab whose tuner has one knob, and what team.yaml says of it."""
     files = split_files([])
