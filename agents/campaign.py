@@ -49,8 +49,8 @@ class Campaign:
         lab.fetch()
         lab.catch_up()
         self._tree: LabTree = load_tree(lab)
-        self.judged_by: str | None = None
-        """The rules that every verdict was last held to."""
+        self.judged_by: tuple[str | None, dict[str, int]] | None = None
+        """The rules that every verdict was last held to, and how many named which others then."""
         self._loose_refs = 0
         self.now = self._snapshot()
         """The snapshot taken last."""

@@ -1,6 +1,9 @@
 """After the rules of judging changed: verdicts from what was measured, and the best that holds."""
 
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from hashlib import sha256
+from itertools import chain
 from pathlib import Path
 
 from ...gitlab.errors import RefMoved
@@ -21,28 +24,49 @@ CONTENDS = "the rules changed, and its trials ask for another"
 def rejudge(campaign: Campaign) -> None:
     """Have every verdict follow from the rules in force; no trial is spent.
 
-    Where another worker is first, the next step does the rest.
+    Where another worker is first, the next step does the rest. One that judged by older rules, and
+    was late, has its verdict looked at as well: by which rules nodes are judged is noticed anew.
     """
-    if campaign.now.rules is None or campaign.judged_by == campaign.now.rules:
+    now = campaign.now
+    if now.rules is None or campaign.judged_by == (now.rules, _by_others(now)):
         return
     now = campaign.look()
-    done = f"{now.measured.base} {judging(now.task)!r}".encode()
     note = now.lab.home / "judged"
     with suppress(RefMoved):
-        differing = _differ(now)
-        if differing and _noted(note) != done:
-            for rules in differing:
-                for node in now.tree.with_verdict_under(rules):
-                    _judge_anew(now, now.tree.nodes[node])
-            write_own(note, done)
+        found = _differing(now)
+        if found and _noted(note) != _done(now, found):
+            for node in chain.from_iterable(found.values()):
+                _judge_anew(now, now.tree.nodes[node])
+            after = _differing(campaign.look())
+            left = {rules: set(nodes) & set(after.get(rules, ())) for rules, nodes in found.items()}
+            write_own(note, _done(now, left))
         _step_down(campaign.look())
-        campaign.judged_by = now.rules
+        campaign.judged_by = now.rules, _by_others(now)
+
+
+def _by_others(now: Snapshot) -> dict[str, int]:
+    """How many verdicts name which rules, but for those in force."""
+    named = now.tree.judged_under()
+    return {rules: named[rules] for rules in named if rules != now.rules}
 
 
 def _noted(note: Path) -> bytes:
     with suppress(OSError):
         return read_own(note)
     return b""
+
+
+def _done(now: Snapshot, found: Mapping[str, Collection[int]]) -> bytes:
+    """What is noted once these nodes, by the rules that their verdicts name, were looked at."""
+    nodes = sorted((rules, sorted(nodes)) for rules, nodes in found.items() if nodes)
+    return (
+        sha256(f"{now.measured.base} {judging(now.task)!r} {nodes}".encode()).hexdigest().encode()
+    )
+
+
+def _differing(now: Snapshot) -> dict[str, Sequence[int]]:
+    """The nodes whose verdicts name rules that judge otherwise than those in force, by these."""
+    return {rules: now.tree.with_verdict_under(rules) for rules in _differ(now)}
 
 
 def _differ(now: Snapshot) -> list[str]:

@@ -225,10 +225,11 @@ class SearchTree:
             *(self.base, metric),
         )
 
-    def judged_under(self) -> list[str]:
-        """Which rules the verdicts that stand name; empty for those that name none."""
-        sql = f"SELECT DISTINCT rules FROM node WHERE {_ROOTED} AND verdict IS NOT NULL"
-        return [str(rules) for (rules,) in self.rows(sql, self.base)]
+    def judged_under(self) -> dict[str, int]:
+        """How many of the verdicts that stand name which rules; empty for those that name none."""
+        sql = f"SELECT rules, count(*) FROM node WHERE {_ROOTED} AND verdict IS NOT NULL"
+        rows = self.rows(f"{sql} GROUP BY rules ORDER BY rules", self.base)
+        return {str(rules): int(count) for rules, count in rows}
 
     def with_verdict_under(self, rules: str) -> Sequence[int]:
         """The nodes whose verdict names these, in id order."""

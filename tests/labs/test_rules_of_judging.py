@@ -1,5 +1,8 @@
 """Bounds, goal and promotion may change in mid-campaign: verdicts follow, and no trial is spent."""
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -140,3 +143,54 @@ def test_looser_then_tighter_than_before(tmp_path: Path) -> None:
     judge(folder, 2)
     judge(folder, 25)
     assert best(folder) == 2
+
+
+LATE = """
+import sys, time
+from pathlib import Path
+from airesearch.agents.step import judge
+from airesearch.cli import main
+ruled, here, go_on = judge.rule, Path(sys.argv.pop()), Path(sys.argv.pop())
+def rule(now, node, task):
+    found = ruled(now, node, task)
+    here.touch()
+    while not go_on.exists():
+        time.sleep(0.05)
+    return found
+judge.rule = rule
+main()
+"""
+
+
+def test_a_verdict_that_came_late_is_looked_at_too(tmp_path: Path) -> None:
+    """By a worker that had read the rules before, once others had judged all by the new ones."""
+    folder, here, go_on = lab(tmp_path / "lab", 9), tmp_path / "here", tmp_path / "go-on"
+    late = subprocess.Popen([sys.executable, "-c", LATE, "step", go_on, here], cwd=folder)
+    while not here.exists():
+        time.sleep(0.05)
+    commit(folder, {"airesearch.yaml": edited(folder, **bounded(15))})
+    assert airesearch(folder, "step").code == 0
+    go_on.touch()
+    assert late.wait(60) == 0
+    assert outcomes(folder)[1] == "gate"
+    airesearch(folder, "step")
+    assert outcomes(folder)[1] == "keep"
+    assert best(folder) == 1
+    assert airesearch(folder, "verify").code == 0
+
+
+def test_judged_elsewhere_by_other_rules_meanwhile(tmp_path: Path) -> None:
+    """What is noted as done was done to other verdicts."""
+    folder, other = lab(tmp_path / "lab", 100), tmp_path / "other"
+    airesearch(folder, "run")
+    judge(folder, 101)
+    git(tmp_path, "clone", "-q", str(folder), "other")
+    for node in range(4):
+        git(other, "branch", "-q", f"node/{node:06d}", f"origin/node/{node:06d}")
+    judge(other, 15)
+    commit(other, {"airesearch.yaml": edited(other, **bounded(101))})
+    git(folder, "pull", "-q", "--ff-only", str(other), "main")
+    git(folder, "fetch", "-q", str(other), "refs/heads/node/*:refs/heads/node/*")
+    assert outcomes(folder)[2] == "gate"
+    airesearch(folder, "step")
+    assert (best(folder), outcomes(folder)) == (2, ["keep", "keep", "keep", "discard"])
