@@ -12,7 +12,8 @@ from ...policies.access import agent_policy
 from ...policies.access.agent_policy import AgentPolicy, parse_policy, policy_file
 from ...policies.access.guard import GIT_ALONE, Policy, merge_policy, proposer_policy
 from ...policies.promotion.decide import Standard, standard_of
-from ...policies.task.task import FILE, Task, load_task
+from ...policies.task.rules import plain
+from ...policies.task.task import FILE, Task, load_task, parse_task
 from ..setup.team_policies import shipped_policy
 
 
@@ -53,6 +54,24 @@ def read_rules(objects: Objects, tree: str) -> Rules:
             if file.endswith((".yaml", ".yml")) and file not in map(policy_file, task.team):
                 raise AiresearchError(f"{file} is the policy of no agent of the team")
     return Rules(task, policies)
+
+
+def require_runnable(objects: Objects, tree: str) -> None:
+    """Raises AiresearchError with the mend where each step under the rules in a tree would do so.
+
+    Of rules that are about to come alone: those that nodes went by need only be read.
+    """
+    text = read(objects, tree, FILE)
+    if text is None:
+        raise AiresearchError(f"it removes {FILE}", f"bring it back: git checkout HEAD -- {FILE}")
+    task = parse_task(text, read(objects, tree, TEAM_FILE))
+    for name, member in task.team.items():
+        script = member.script and plain(member.script)
+        if script and find(objects, tree, script) is None:
+            raise AiresearchError(
+                f"{task.team_file}: team.{name}.script: there is no {script} on the trunk",
+                f"commit it too: git add {script}",
+            )
 
 
 @lru_cache(maxsize=64)

@@ -306,6 +306,38 @@ def test_rules_that_cannot_be_read_cost_nothing_once_they_are_mended(tmp_path: P
     assert airesearch(folder, "verify").code == 0
 
 
+NOBODY_WORKS_BY: dict[str, tuple[dict[str, str | None], str]] = {
+    "a limit of less than nothing": ({"airesearch.yaml": ""}, "budget.trial_seconds is -5"),
+    "no script of the team": ({SCRIPT: None}, f"there is no {SCRIPT} on the trunk"),
+    "no task": ({"airesearch.yaml": None}, "airesearch.yaml"),
+    "an agent's name": ({"team.yaml": "team: {No Name: {backend: tuner}}\n"}, "an agent's name"),
+}
+
+
+def test_rules_that_no_step_could_work_by(tmp_path: Path) -> None:
+    """Neither the person's own hook takes them, nor a guarded lab."""
+    folder = split(tmp_path / "lab", [lr(0.2)])
+    shared = shared_lab(tmp_path / "shared.git").as_uri()
+    git(folder, "push", "-q", shared, "--all")
+    broken = edited(folder, budget={"trial_seconds": -5})
+    for what, (files, why) in NOBODY_WORKS_BY.items():
+        for name, text in files.items():
+            if text is None:
+                (folder / name).unlink()
+            else:
+                (folder / name).write_text(text or broken)
+        git(folder, "add", "-A")
+        for words in (["commit", "-qm", what], ["commit", "-qnm", what], ["push", shared, "main"]):
+            said = subprocess.run(
+                ["git", "-C", folder, *words], capture_output=True, text=True, check=False
+            )
+            assert bool(said.returncode) is ("-qnm" not in words), (what, words)
+            assert "-qnm" in words or why in said.stderr, said.stderr
+        assert airesearch(folder, "step").code == 1
+        git(folder, "reset", "-q", "--hard", "HEAD~")
+    assert airesearch(folder, "step").code == 0
+
+
 def test_a_clone_tells_the_price_too_and_the_team_is_not_dropped(tmp_path: Path) -> None:
     _, person = shared(split(tmp_path / "lab", [lr(0.2)]))
     assert airesearch(person, "hook", "install").code == 0

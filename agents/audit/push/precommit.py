@@ -7,15 +7,16 @@ from pathlib import Path
 from ....gitlab.errors import AiresearchError
 from ....gitlab.hooks.staged import Staged
 from ....gitlab.reader.values import Unsound
-from ....gitlab.record.paths import TEAM_FILE
+from ....gitlab.record.paths import STEERING, TEAM_FILE
 from ....gitlab.store.change import compare
+from ....gitlab.store.objects import LibgitObjects
 from ....gitlab.store.trees import EMPTY, find
-from ....policies.access.agent_policy import FOLDER
 from ....policies.paths import is_under
 from ....policies.task.task import FILE
 from ...setup.task_file import read_task
 from ...setup.team_policies import read_permits
 from ...trunk.forecast import forecast
+from ..rules import require_runnable
 from .refusal import refusal
 
 
@@ -68,14 +69,18 @@ def _cost(staged: Staged) -> str:
 def _require_rules(staged: Staged) -> None:
     """Raises AiresearchError where a person is about to commit rules that no step could read."""
     lab, after = staged.lab, staged.after
-    if find(lab.repo, after, FILE) is None:
-        return
     old = EMPTY if lab.repo.head_is_unborn else staged.before()
+    if all(find(lab.repo, tree, FILE) is None for tree in (old, after)):
+        return
+    objects = LibgitObjects(lab.repo)
+    if find(lab.repo, after, FILE) is None:
+        require_runnable(objects, str(after))
     if find(lab.repo, old, TEAM_FILE) is not None and find(lab.repo, after, TEAM_FILE) is None:
         raise AiresearchError(
             f"this commit removes {TEAM_FILE}, and with it the team and the budget",
             f"bring it back: git checkout HEAD -- {TEAM_FILE}",
         )
     paths = (change.path for change in compare(lab.repo, old, after).paths)
-    if any(is_under(path, (FILE, TEAM_FILE, FOLDER)) for path in paths):
+    if any(is_under(path, (FILE, *STEERING)) for path in paths):
         read_permits(lab, after, read_task(lab, after))
+        require_runnable(objects, str(after))

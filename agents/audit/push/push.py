@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 
+from ....gitlab.errors import AiresearchError
 from ....gitlab.hooks.push_view import PushView, Update
 from ....gitlab.lab.lab import Lab
 from ....gitlab.names import LEASES, NODE_ID, like_a_labs, mistakable, node_branch, node_of
@@ -30,6 +31,7 @@ from ..node_history import (
     read_trunk,
 )
 from ..promotions import promotion_claims
+from ..rules import require_runnable
 from ..times import future_faults
 from .rights import Rights
 
@@ -216,10 +218,21 @@ class Push:
 
     def _rules_faults(self, oid: str) -> Iterator[str]:
         """The rules that would be in force are rules: else every step ended with an error."""
-        tree = self.context.objects.commit(oid).tree
-        if find(self.context.objects, tree, TASK_FILE) is not None:
-            rules = self.context.rules_at(oid)
-            yield from (f"{oid[:10]}: {rules}",) if isinstance(rules, str) else ()
+        objects = self.context.objects
+        tree = objects.commit(oid).tree
+        older = (self.context.trunk.line[old].tree for old in self._old_line)
+        if find(objects, tree, TASK_FILE) is None and not any(
+            find(objects, one, TASK_FILE) for one in older
+        ):
+            return  # no lab yet
+        rules = self.context.rules_at(oid)
+        if isinstance(rules, str):
+            yield f"{oid[:10]}: {rules}"
+            return
+        try:
+            require_runnable(objects, tree)
+        except AiresearchError as error:
+            yield f"{oid[:10]}: {error}"
 
     def _trunk_claims(self, oid: str, promotion: Promotion | None) -> Claims:
         context = self.context
