@@ -6,8 +6,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import aged
 import pytest
 import split_labs
+from noisy import TRAIN as NOISY_TRAIN
+from noisy import turn
 from pushes import shared_lab
 from split_labs import best, commit, edited, split, trials
 from toys import airesearch, git, lr, repository
@@ -194,3 +197,28 @@ def test_judged_elsewhere_by_other_rules_meanwhile(tmp_path: Path) -> None:
     assert outcomes(folder)[2] == "gate"
     airesearch(folder, "step")
     assert (best(folder), outcomes(folder)) == (2, ["keep", "keep", "keep", "discard"])
+
+
+def test_where_days_lie_between_the_records(tmp_path: Path) -> None:
+    """No claim holds by the minutes alone that clocks may differ by."""
+    folder, clock = tmp_path / "lab", aged.start(tmp_path / "clock")
+    turns = [turn(5), turn(6.5, 1)]
+    files = split_labs.split_files(turns, evaluate="python score.py", promotion={"min_effect": 3})
+    repository(folder, {**files, "train.py": NOISY_TRAIN})
+    assert aged.airesearch(clock, folder, "init") == 0
+    aged.airesearch(clock, folder, "run")
+    assert outcomes(folder) == ["keep", "keep", "discard"]
+    changes: list[tuple[dict[str, Any], list[str | None]]] = [
+        ({"promotion": {}}, ["keep", "keep", None]),  # it contends, and has further trials
+        ({"promotion": {"min_effect": 7}}, ["keep", "keep", "discard"]),
+        ({"constraints": [{"metric": "val_error", "max": 98}]}, ["keep", "keep", "discard"]),
+        ({"constraints": [{"metric": "val_error", "max": 80}]}, ["keep", "gate", "gate"]),
+    ]
+    for keys, verdicts in changes:
+        aged.commit(clock, folder, airesearch__yaml=edited(folder, **keys))
+        aged.airesearch(clock, folder, "run", "--trials", "2")
+        assert outcomes(folder) == verdicts, keys
+        said = airesearch(folder, "verify")
+        assert said.code == 0, said.out
+    told = git(folder, "log", "--all", "--format=%(trailers:key=Verdict,valueonly,separator=)")
+    assert "contend" in told.split()
