@@ -182,7 +182,8 @@ class Lab:
         """The same, but never before the records that it rests on: clocks differ, and are set."""
         now = self._committer()
         commits = map(self.commit_of, (*parents, self.trunk_tip))
-        records = [c.commit_time for c in commits if c.author.email.endswith("@airesearch")]
+        # As bytes: a person's commit may name an encoding that nobody knows.
+        records = [c.commit_time for c in commits if c.author.raw_email.endswith(b"@airesearch")]
         return pygit2.Signature(now.name, now.email, max([now.time, *records]), now.offset)
 
     @cached_property

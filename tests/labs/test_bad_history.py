@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from bad_labs import AIRESEARCH, branches, commit, complains, copied, files, seen, whole, works
+from forging import feed
 from toys import EVALUATE, TRAIN, airesearch, git, lr, repository, toy, toy_files
 
 TURNS = [lr(0.2), lr(0.4), lr(0.15), lr(0.12)]
@@ -54,6 +55,23 @@ def test_a_commit_of_a_person_gets_a_baseline_and_is_never_undone(lab: Path, pat
         assert git(lab, "show", f"main:{path}") == text[path]
     assert git(lab, "log", "--format=%s", "main").count("By hand") == 1
     assert git(lab, "status", "--porcelain") == ""
+    whole(lab)
+
+
+@pytest.mark.parametrize("encoding", [b"klingon", b"\xff\x1b[31m", b"ascii"])
+def test_a_commit_in_an_encoding_that_nobody_knows_stops_nothing(
+    lab: Path, encoding: bytes
+) -> None:
+    head = git(lab, "cat-file", "commit", "main").partition("\nparent ")[0].encode()
+    above = git(lab, "rev-parse", "main").strip().encode()
+    who = b"J\xf6rg <j\xf6rg@x.org> %d +0000" % time.time()
+    lines = [head, b"parent " + above, b"author " + who, b"committer " + who]
+    commit = b"\n".join([*lines, b"encoding " + encoding, b"", b"By hand\n"])
+    tip = feed(lab, commit, "hash-object", "-w", "-t", "commit", "--stdin")
+    git(lab, "update-ref", "refs/heads/main", tip)
+    works(airesearch(lab, "run", "--trials", "2"))
+    for words in READS:
+        works(airesearch(lab, *words))
     whole(lab)
 
 
