@@ -27,6 +27,8 @@ _PRAGMAS = (
     "journal_mode=WAL",
     "cache_size=-16384",
 )
+_BESIDE = ("-journal", "-wal", "-shm")
+"""Ends of the names of the files that SQLite has beside one, and opens unasked."""
 _inherited: list[sqlite3.Connection] = []
 """What forks were given. SQLite wants them neither used nor closed."""
 
@@ -114,9 +116,7 @@ class Database:
             with suppress(OSError):
                 self._path.parent.mkdir(exist_ok=True)
             with self._alone(self._path):
-                with suppress(OSError):
-                    if not stat.S_ISREG(self._path.lstat().st_mode):
-                        raise Damaged("it is no file")
+                _require_files(self._path)
                 with suppress(OSError):  # SQLite's own would not be for a group to write
                     os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666))
                 self._connection = self._connect(str(self._path))
@@ -161,10 +161,18 @@ class Database:
         try:
             with self._alone(self._path):
                 if self._inode in (0, self._path.lstat().st_ino):
-                    for end in ("-wal", "-shm", ""):
+                    for end in (*_BESIDE, ""):
                         Path(f"{self._path}{end}").unlink(missing_ok=True)
         except FileNotFoundError:
             return True
         except OSError:
             return False
         return True
+
+
+def _require_files(path: Path) -> None:
+    """Raises Damaged where SQLite would open what is no file: at a pipe it would wait for good."""
+    for end in ("", *_BESIDE):
+        with suppress(OSError):
+            if not stat.S_ISREG(Path(f"{path}{end}").lstat().st_mode):
+                raise Damaged("it is no file")

@@ -77,6 +77,25 @@ def test_a_step_goes_on_whatever_is_planted(
     assert Path("/etc/passwd").read_bytes() == passwd
 
 
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("plant", [folder, pipe, link, file])
+@pytest.mark.parametrize("end", ["", "-journal", "-wal", "-shm"])
+def test_nothing_waits_at_what_stands_beside_the_index(
+    lab: Path, end: str, plant: Callable[[Path], None]
+) -> None:
+    """SQLite opens files of its own beside one, unasked."""
+    passwd = Path("/etc/passwd").read_bytes()
+    assert airesearch(lab, "best").code == 0
+    (index,) = (lab / ".git" / "airesearch").glob("index-*.sqlite")
+    place = index.with_name(f"{index.name}{end}")
+    place.unlink(missing_ok=True)
+    plant(place)
+    # As a command of its own: in this process the file would be open.
+    said = airesearch(lab, "step", "--json", env={"A": ""})
+    assert said.json()["node"] == 2
+    assert Path("/etc/passwd").read_bytes() == passwd
+
+
 def test_our_files_are_plain(tmp_path: Path) -> None:
     for number, plant in enumerate((folder, pipe, link)):
         plant(tmp_path / f"{number}")
