@@ -49,7 +49,7 @@ def check(path: str, source: bytes, is_editable: Callable[[str], bool]) -> list[
     """
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return [Warned(path, getattr(error, "lineno", None) or 1, "cannot be read as Python")]
     names: dict[str, str] = {}  # what each imported name stands for
     for node in ast.walk(tree):
@@ -95,6 +95,9 @@ def _dangers(
 
 
 def _dotted(node: ast.expr, names: dict[str, str]) -> str:
-    if isinstance(node, ast.Attribute):
-        return f"{_dotted(node.value, names)}.{node.attr}"
-    return names.get(node.id, node.id) if isinstance(node, ast.Name) else ""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):  # as long as somebody cared to write
+        parts.append(node.attr)
+        node = node.value
+    parts.append(names.get(node.id, node.id) if isinstance(node, ast.Name) else "")
+    return ".".join(reversed(parts))

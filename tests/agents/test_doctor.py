@@ -50,6 +50,12 @@ def test_what_is_safe_is_passed(source: str) -> None:
     assert check("e.py", source.encode(), is_editable) == []
 
 
+def test_a_source_that_python_itself_cannot_hold_is_no_bug() -> None:
+    (found,) = check("e.py", b"x = " + b"-" * 100_000 + b"1", is_editable)
+    assert "e.py:1: cannot be read as Python" in str(found)
+    assert check("e.py", b"import a\na" + b".b" * 2_000 + b"()", is_editable) == []
+
+
 @pytest.mark.skipif(bool(fault()), reason=f"no bubblewrap here: {fault()}")
 def test_all_is_well_in_a_toy(tmp_path: Path) -> None:
     lab = split(tmp_path / "lab", [])
