@@ -2,11 +2,12 @@
 
 import json
 import math
-import re
+import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ...gitlab.isolated import NOWHERE, python
 from ...gitlab.record.facts import METRIC_NAME, PARTIAL, Metric, Status
 from ...policies.task.task import MIB, Constraint, Task
 from .outcome import Outcome
@@ -15,6 +16,13 @@ from .outputs import BadOutput, read_regular
 _LARGEST_METRICS_FILE = 1 << 20
 _LARGEST = 1e150
 """A metric's size at most, so that squares of differences are numbers."""
+_MATCH_SECONDS = 10
+# In a process of its own, which can be stopped: what is matched is the candidate's to choose, and
+# there are patterns that take longer than anybody waits for some texts.
+_LAST_MATCH = """\
+import json, re, sys
+json.dump(re.findall(*json.load(sys.stdin))[-1:], sys.stdout)
+"""
 
 
 class BadScore(Exception):
@@ -57,7 +65,20 @@ def rounded(value: float, digits: int | None) -> float:
 
 def read_printed(pattern: str, log: bytes, metric: str) -> dict[str, float]:
     """The last match of a self-reported score in the log. Raises BadScore."""
-    found = re.findall(pattern, log.decode("utf-8", "replace"))
+    asked = json.dumps([pattern, log.decode("utf-8", "replace")]).encode()
+    try:
+        done = subprocess.run(
+            python("-c", _LAST_MATCH),
+            cwd=NOWHERE,
+            input=asked,
+            capture_output=True,
+            timeout=_MATCH_SECONDS,
+            check=True,
+        )
+    except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
+        what = f"what was printed cannot be held against {pattern!r} in {_MATCH_SECONDS} s"
+        raise BadScore(Status.METRIC, what) from None
+    found = json.loads(done.stdout)
     if not found:
         raise BadScore(Status.METRIC, f"nothing printed matches {pattern!r}")
     last = found[-1] if isinstance(found[-1], str) else found[-1][0]

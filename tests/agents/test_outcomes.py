@@ -12,7 +12,7 @@ from airesearch.agents.campaign import Campaign
 from airesearch.agents.step.measure import measure
 from airesearch.gitlab.lab.lab import open_lab
 from forging import Forger
-from toys import TRAIN, airesearch, code, git, lr, toy
+from toys import TRAIN, airesearch, code, git, lr, repository, toy, toy_files
 
 MARK = "AIRESEARCH_TEST_MARK"
 WRITE = 'open("out.txt", "w").write({!r})'
@@ -203,3 +203,17 @@ def test_only_a_first_trial_is_answered_from_the_record(tmp_path: Path) -> None:
     campaign.look()
     again = measure(campaign.now, campaign.now.tree.nodes[1], 2)
     assert [trial.status for trial in again.trials] == ["duplicate", "ok"]
+
+
+def test_a_pattern_that_a_text_keeps_busy_for_good_is_an_outcome(tmp_path: Path) -> None:
+    """Which text a person's pattern is held against is the candidate's to choose."""
+    said = {"metric": "score", "goal": "maximize", "pattern": "((?:[0-9]+[.]?)+)%"}
+    turns = [code("print('1' * 60)"), code("print('2%')")]
+    files = {**toy_files(turns, objective=said, evaluate=None), "train.py": "print('1%')\n"}
+    files["airesearch.yaml"] = files["airesearch.yaml"].replace("evaluate: null\n", "")
+    lab = repository(tmp_path / "lab", files)
+    assert airesearch(lab, "init").code == 0
+    assert airesearch(lab, "run").code == 0
+    first, second = airesearch(lab, "log", "--json").json()[1:3]
+    assert (first["status"], second["status"]) == ("metric", "ok")
+    assert "cannot be held against" in first["reason"]
