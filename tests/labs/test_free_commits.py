@@ -355,6 +355,28 @@ def test_a_clone_tells_the_price_too_and_the_team_is_not_dropped(tmp_path: Path)
     assert told.returncode
 
 
+def test_the_task_is_not_dropped(tmp_path: Path) -> None:
+    """Without it there is no lab: no command works, and no clone knows which is the trunk."""
+    lab, person = shared(split(tmp_path / "lab", [lr(0.2)]))
+    assert airesearch(person, "hook", "install").code == 0
+    git(person, "rm", "-q", "airesearch.yaml")
+    words = ["git", "-C", person, "commit", "-qm", "x"]
+    told = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert told.returncode
+    assert "airesearch.yaml" in told.stderr
+    git(person, "commit", "-qm", "x", "--no-verify")
+    words = ["git", "-C", person, "push", "-q", "origin", "HEAD"]
+    refused = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert "it holds no airesearch.yaml" in refused.stderr
+    # A branch of one's own may have anything.
+    git(person, "switch", "-qc", "pages")
+    git(person, "push", "-q", "origin", "pages")
+    (person / "index.html").write_text("pages\n")
+    git(person, "add", "index.html")
+    git(person, "commit", "-qm", "Pages")
+    assert airesearch(lab, "step").code == 0
+
+
 def test_a_file_where_people_make_a_folder(tmp_path: Path) -> None:
     """What travels never takes a file of the program's own away."""
     docs = lr(0.2)
