@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pygit2
 from pygit2.enums import DeltaStatus, FileStatus, RepositoryOpenFlag
 
-from ..errors import RefMoved
+from ..errors import AiresearchError, RefMoved
 from ..isolated import own_git
 from ..store.file_lock import lock_if_possible
 from ..store.refs import common_folder, remove_ref, swap_ref, tip
@@ -48,11 +49,23 @@ def _opened(folder: Path, common: Path) -> pygit2.Repository | None:
         found = pygit2.Repository(folder, RepositoryOpenFlag.NO_SEARCH)
     except pygit2.GitError:
         return None
-    return found if common_folder(found) == common else None
+    is_ours = common_folder(found) == common and _knows_its_checkout(found)
+    return found if is_ours else None
+
+
+def _knows_its_checkout(repo: pygit2.Repository) -> bool:
+    """Whether its checkout is its own: libgit2 takes for it whatever folder a git folder lies in.
+
+    After `git init --separate-git-dir` only the checkout itself says which its git folder is.
+    """
+    if repo.is_bare or "core.worktree" in repo.config:
+        return True
+    return pygit2.discover_repository(repo.workdir) == repo.path
 
 
 def worktrees(repo: pygit2.Repository) -> Iterator[tuple[Path, bytes]]:
-    """Where each worktree lies and the ref it has: the main one, first, by its git folder.
+    """Where each worktree lies and the ref it has: the main one, first; by its git folder where it
+    is not the one that `repo` was opened in.
 
     One that is gone, or of which what git keeps is damaged, is left out.
     """
@@ -62,7 +75,8 @@ def worktrees(repo: pygit2.Repository) -> Iterator[tuple[Path, bytes]]:
         with suppress(OSError, ValueError):
             head = (own / "HEAD").read_bytes().removeprefix(b"ref:").strip()
             if own == common:
-                yield own, head
+                is_open = Path(repo.path).resolve() == common and repo.workdir
+                yield (Path(repo.workdir) if is_open else own), head
                 continue
             # Git writes an absolute path there, or a relative one where it is told to.
             place = own / os.fsdecode((own / "gitdir").read_bytes().strip())
@@ -71,10 +85,18 @@ def worktrees(repo: pygit2.Repository) -> Iterator[tuple[Path, bytes]]:
 
 
 def files_of(repo: pygit2.Repository) -> list[Path]:
-    """The folders that hold the lab's files on this machine, as far as it knows: all worktrees."""
+    """The folders that hold the lab's files on this machine, as far as it knows: all worktrees.
+
+    Raises AiresearchError where the main one cannot be known: what is sealed in it would be open.
+    """
     main, *linked = (folder for folder, _ in worktrees(repo))
-    top = pygit2.Repository(main).workdir
-    own = [Path(found) for found in (top, repo.workdir) if found]
+    opened = pygit2.Repository(main, RepositoryOpenFlag.NO_SEARCH)
+    if not _knows_its_checkout(opened):
+        raise AiresearchError(
+            f"nobody knows where the main checkout of {opened.path} lies",
+            f"say where: git --git-dir {shlex.quote(opened.path)} config core.worktree FOLDER",
+        )
+    own = [Path(found) for found in (opened.workdir, repo.workdir) if found]
     return list(dict.fromkeys(folder for folder in (*own, *linked) if folder.is_dir()))
 
 

@@ -46,7 +46,7 @@ def existing_repository(start: Path) -> Lab:
             f"there is nothing to research in {start.resolve()}",
             "start from an example: airesearch init --example digits",
         )
-    repo = pygit2.Repository(place)
+    repo = pygit2.Repository(str(start))
     if repo.is_bare:
         raise AiresearchError(
             "this is a bare repository: it has no files to research",

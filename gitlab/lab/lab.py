@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import FileMode, RepositoryOpenFlag
+from pygit2.enums import FileMode
 
 from ..errors import AiresearchError, RefMoved
 from ..events import emit
@@ -273,7 +273,8 @@ def open_repository(start: Path) -> pygit2.Repository:
             "info/grafts tells other parents than the commits do, and the history is the record",
             f"remove it: rm {home / 'info' / 'grafts'}",
         )
-    repo = pygit2.Repository(place, RepositoryOpenFlag.NO_SEARCH)
+    # Not by its git folder: that knows nothing of a checkout that it does not lie in.
+    repo = pygit2.Repository(str(start))
     share(repo)
     return repo
 

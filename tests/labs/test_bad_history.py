@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from airesearch.gitlab.lab.checkout import files_of
+from airesearch.gitlab.lab.lab import open_lab
 from bad_labs import AIRESEARCH, branches, commit, complains, copied, files, seen, whole, works
 from forging import feed
 from toys import EVALUATE, TRAIN, airesearch, git, lr, repository, toy, toy_files
@@ -229,6 +231,27 @@ def test_trunk_checked_out_in_another_worktree_follows_or_is_said(
     git(lab, "worktree", "add", "-q", "-b", "side", str(tree))
     said = works(airesearch(tree, "step"))
     assert git(lab, "status", "--porcelain") == "" or "left at" in said.err
+
+
+def test_a_git_folder_that_lies_elsewhere_has_its_checkout(tmp_path: Path) -> None:
+    """Only the checkout knows where it is then, and libgit2 would take the folder above."""
+    root = repository(tmp_path / "a" / "lab", toy_files([lr(0.2), lr(0.15)]))
+    (tmp_path / "b").mkdir()
+    git(root, "init", "-q", "--separate-git-dir", str(tmp_path / "b" / "its.git"))
+    works(airesearch(root, "init"))
+    works(airesearch(root, "step"))
+    assert [one.name for one in (tmp_path / "b").iterdir()] == ["its.git"]
+    assert "LR = 0.2" in (root / "train.py").read_text(), "the checkout followed"
+    assert git(root, "status", "--porcelain") == ""
+    assert files_of(open_lab(root).repo) == [root]
+    # From another worktree nobody can tell where the labels lie that are to be hidden.
+    git(root, "worktree", "add", "-q", "-b", "side", str(tmp_path / "c"))
+    complains(airesearch(tmp_path / "c", "step"), "core.worktree")
+    git(root, "config", "core.worktree", str(root))
+    works(airesearch(tmp_path / "c", "step"))
+    assert "LR = 0.15" in (root / "train.py").read_text()
+    assert files_of(open_lab(tmp_path / "c").repo) == [root, tmp_path / "c"]
+    whole(root)
 
 
 def test_a_worktree_of_a_node(lab: Path, tmp_path: Path) -> None:
