@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
@@ -48,6 +49,18 @@ def own_git(
         env={**env, "LC_ALL": "C"},
         check=check,
     )
+
+
+def users_setting(folder: Path, name: str) -> str:
+    """What a setting is to the git that the user starts in `folder`; empty where it is not set.
+
+    With the user's configuration and variables, which is what is asked. To read it starts nothing.
+    """
+    words = ["git", "-C", str(folder), "config", "--get", name]
+    with suppress(OSError):
+        done = subprocess.run(words, capture_output=True, stdin=subprocess.DEVNULL, check=False)
+        return os.fsdecode(done.stdout).rstrip("\n")
+    return ""
 
 
 def python(*words: str | Path, program: str = sys.executable) -> list[str]:

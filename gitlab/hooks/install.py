@@ -8,7 +8,7 @@ from pathlib import Path
 import pygit2
 
 from ..errors import AiresearchError
-from ..isolated import own_module
+from ..isolated import own_module, users_setting
 from ..lab.checkout import BEHIND
 from ..lab.lab import open_repository
 from ..store.refs import common_folder
@@ -31,7 +31,7 @@ exit 1
 # A person's commit outside a node is nobody's to judge. It waits for a Python to start where there
 # is something to say: what was left behind, rules that change, what a commit will cost.
 _PRE_COMMIT = """\
-if [ -x "$0.user" ]; then "$0.user" "$@" || exit; fi
+if [ -f "$0.user" ] && [ -x "$0.user" ]; then "$0.user" "$@" || exit; fi
 case $(git symbolic-ref -q HEAD) in
 refs/heads/node/*) ;;
 *) git config airesearch.agent >/dev/null ||
@@ -42,7 +42,7 @@ refs/heads/node/*) ;;
         [ "$(git symbolic-ref -q HEAD)" = "refs/heads/$trunk" ]; } || exit 0 ;;
 esac""".replace("@BEHIND@", BEHIND)
 _PRE_RECEIVE = """\
-if [ -x "$0.user" ]; then
+if [ -f "$0.user" ] && [ -x "$0.user" ]; then
     lines=$(cat)
     printf '%s\\n' "$lines" | "$0.user" "$@" || exit
     exec <<END
@@ -120,9 +120,9 @@ def is_guarded(repo: pygit2.Repository) -> bool:
 
 def _install(repo: pygit2.Repository, name: str) -> str:
     folder = common_folder(repo) / "hooks"
-    elsewhere = str(folder.resolve()) if folder.is_symlink() else ""
-    if "core.hooksPath" in repo.config:
-        elsewhere = str(repo.config["core.hooksPath"])
+    elsewhere = _hooks_path(repo) or (str(folder.resolve()) if folder.is_symlink() else "")
+    if not elsewhere and folder.exists() and not folder.is_dir():
+        return f"{folder} is no folder, so that git runs no hook: remove it, and type it again"
     if elsewhere:
         call = f"{shlex.join(own_module(*_MODULES[name]))} || exit 1"
         return f"git's hooks are in {elsewhere}, which is left alone; add to {name} there: {call}"
@@ -146,6 +146,16 @@ def _install(repo: pygit2.Repository, name: str) -> str:
         aside.chmod(0o755)
         aside.replace(hook)
     return ""
+
+
+def _hooks_path(repo: pygit2.Repository) -> str:
+    """Where git itself would look for hooks, by all that it reads; empty where that is as ever.
+
+    Git is asked, since libgit2 does not know of the variables that name a user's configuration.
+    """
+    if found := users_setting(Path(repo.workdir or repo.path), "core.hooksPath"):
+        return found
+    return str(repo.config["core.hooksPath"]) if "core.hooksPath" in repo.config else ""
 
 
 def _is_ours(hook: Path) -> bool:

@@ -1,6 +1,7 @@
 """The hook files: they keep the user's own, start from anywhere, and judge commits."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -124,6 +125,34 @@ def test_hooks_elsewhere_are_left_alone(lab: Path, tmp_path: Path) -> None:
     git(lab, "switch", "-q", "node/000000")
     edit(lab, "README")
     assert "only agents' actions belong" in commit(lab).stderr
+
+
+def test_hooks_that_a_variable_of_the_user_s_has_elsewhere(lab: Path, tmp_path: Path) -> None:
+    """Git reads what it names, and libgit2 does not: the doctor said that the hook is installed."""
+    (tmp_path / "mine").write_text(f"[core]\n\thooksPath = {tmp_path}/shared\n")
+    for env in (
+        {"GIT_CONFIG_GLOBAL": str(tmp_path / "mine")},
+        {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.hooksPath",
+         "GIT_CONFIG_VALUE_0": f"{tmp_path}/shared"},
+    ):  # fmt: skip
+        said = airesearch(lab, "doctor", env=env)
+        assert f"git's hooks are in {tmp_path}/shared, which is left alone" in said.out
+
+
+def test_a_file_in_the_place_of_the_hooks_folder_is_said(lab: Path) -> None:
+    shutil.rmtree(pre_commit(lab).parent)
+    pre_commit(lab).parent.write_text("none, please\n")
+    said = airesearch(lab, "doctor")
+    assert said.code == 0
+    assert "is no folder, so that git runs no hook" in said.out
+
+
+def test_a_folder_in_the_place_of_the_users_hook_is_not_run(lab: Path) -> None:
+    pre_commit(lab).unlink()
+    pre_commit(lab).mkdir()
+    assert airesearch(lab, "hook", "install").code == 0
+    edit(lab, "README")
+    assert commit(lab).returncode == 0
 
 
 def test_a_folder_of_hooks_behind_a_link_is_left_alone(lab: Path, tmp_path: Path) -> None:
