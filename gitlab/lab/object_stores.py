@@ -30,7 +30,11 @@ def objects_of(repo: pygit2.Repository) -> list[Path]:
     waiting = [common, *(top / os.fsdecode(path) for path in _paths(_rewritten(urls, settings)))]
     while waiting:
         place = waiting.pop()
-        if place in found or not os.path.exists(place):  # noqa: PTH110, it takes any name
+        if not os.path.exists(place):  # noqa: PTH110, it takes any name
+            continue
+        # A store that borrows from itself, by `..`, has no end of other names.
+        place = place.resolve()
+        if place in found:
             continue
         found[place] = None
         # A git folder, a checkout with one in it, or the objects of either.

@@ -54,6 +54,15 @@ def test_what_the_user_s_own_settings_make_of_a_url(
         pygit2.settings.search_path[level] = before
 
 
+@pytest.mark.timeout(20)
+def test_one_that_borrows_from_itself_is_one(tmp_path: Path) -> None:
+    lab = repository(tmp_path / "lab", {"a": "1\n"})
+    lines = "../objects\n../../.git/objects\n../../.git/../.git/objects\n"
+    (lab / ".git" / "objects" / "info" / "alternates").write_text(lines)
+    found = objects_of(pygit2.Repository(lab))
+    assert found == [lab / ".git", lab / ".git" / "objects"]
+
+
 def test_one_whose_name_is_in_no_encoding(tmp_path: Path) -> None:
     lab = repository(tmp_path / "lab", {"a": "1\n"})
     far = tmp_path / os.fsdecode(b"caf\xe9.git")
