@@ -217,3 +217,15 @@ def test_a_pattern_that_a_text_keeps_busy_for_good_is_an_outcome(tmp_path: Path)
     first, second = airesearch(lab, "log", "--json").json()[1:3]
     assert (first["status"], second["status"]) == ("metric", "ok")
     assert "cannot be held against" in first["reason"]
+
+
+def test_who_removes_files_has_written_nothing(tmp_path: Path) -> None:
+    """A size below zero is false, and would be the best that `output_mb` can be."""
+    files = toy_files([code(f"import os\nos.remove('lib/big')\n{WRITE.format('0.1')}\n")])
+    lab = repository(tmp_path / "lab", {**files, "lib/big": "x" * 5_000})
+    assert airesearch(lab, "init").code == 0
+    assert airesearch(lab, "run").code == 0
+    form = "--format=%(trailers:key=Output-Bytes,valueonly)"
+    assert git(lab, "log", "-1", "--skip=1", form, "node/000001").split() == ["0"]
+    said = airesearch(lab, "verify")
+    assert said.code == 0, said.out

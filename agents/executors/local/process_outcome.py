@@ -31,7 +31,7 @@ def from_process(result: ProcessResult) -> Outcome:
         reason,
         duration=result.seconds,
         peak_memory=result.peak_memory,
-        output_bytes=result.written,
+        output_bytes=max(result.written, 0),  # who removed more than it wrote has written nothing
         log=result.log,
     )
 
