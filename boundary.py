@@ -20,6 +20,8 @@ _INTERRUPTED = (
 _FIXES = {
     "unknown object format": "libgit2 reads sha1 repositories only: work in one of those",
     "no space left": "free space on the disk and type it again: nothing recorded is lost",
+    "file too large": "let files be as large as they are: ulimit -f unlimited",
+    "no such file or directory: 'git'": "have git on your PATH: apt-get install git",
     "read-only file system": "the lab must be writable: work in a clone",
     "permission denied": "the lab must be writable: work in a clone, or mend its owner",
     "not owned by current user": "trust it: git config --global --add safe.directory '*'",

@@ -22,6 +22,7 @@ from ..reader.values import Entry as Found
 from ..record.parents import compared_parent
 from ..record.paths import BUS, TASK_FILE
 from ..record.records import Record
+from ..record.text import one_line
 from ..remote.behind import lagging
 from ..remote.publish import Wire
 from ..store.change import Check, compare
@@ -30,6 +31,9 @@ from ..store.refs import branch_tip, common_folder, common_folder_of, places, sw
 from ..store.sharing import share
 from ..store.trees import EMPTY, Entry, edit, find
 from .checkout import checkouts
+
+_BRACKETS = {ord(char): None for char in "<>"}
+"""They end a name in a commit."""
 
 
 class Notices:
@@ -188,13 +192,17 @@ class Lab:
 
     @cached_property
     def _identity(self) -> tuple[str, str]:
-        """Name and email from git's variables or its configuration, else our own."""
+        """Name and email from git's variables or its configuration, else our own.
+
+        Without what would end them, and without letters that are in no UTF-8.
+        """
         config = self.repo.config
         name, email = (
             os.environ.get(f"GIT_COMMITTER_{part.upper()}")
             or (str(config[f"user.{part}"]) if f"user.{part}" in config else "")
             for part in ("name", "email")
         )
+        name, email = (one_line(part.translate(_BRACKETS)) for part in (name, email))
         return (name, email) if name and email else ("airesearch", "airesearch@airesearch")
 
     def fetch(self) -> None:

@@ -5,11 +5,13 @@ About 15 s on two cores; the slowest are the folder names (3 s).
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from bad_labs import STRICT, Seen, complains, copied, files, seen, whole, works
-from toys import airesearch, git, lr, repository, toy, toy_files
+from toys import Said, airesearch, git, lr, repository, toy, toy_files
 
 READS = (
     ["status"],
@@ -154,6 +156,17 @@ def test_an_identity_in_the_environment_alone(fresh: Path) -> None:
     assert git(fresh, "log", "-1", "--format=%cn", "main").strip() == "Bo"
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [(b"J\xf6rg", "J rg"), (b"a\nb <x>", "a b x"), (b"<>", "airesearch")],
+)
+def test_an_identity_that_git_could_not_write(fresh: Path, name: bytes, written: str) -> None:
+    email = "bo@example.org\udcff>"
+    env = {"GIT_COMMITTER_NAME": os.fsdecode(name), "GIT_COMMITTER_EMAIL": email}
+    works(airesearch(fresh, "init", env=env))
+    assert git(fresh, "log", "-1", "--format=%cn", "main").strip() == written
+
+
 @pytest.mark.parametrize("name", ["user.useConfigOnly=true", "commit.gpgSign=true", "core.bare=x"])
 def test_odd_configuration_of_the_user(fresh: Path, tmp_path: Path, name: str) -> None:
     key, _, value = name.partition("=")
@@ -168,6 +181,18 @@ def test_a_broken_configuration(fresh: Path) -> None:
         config.write("[half\n")
     for words in (["init"], ["log"]):
         complains(airesearch(fresh, *words), "config")
+
+
+def test_without_git_the_error_says_so(fresh: Path, tmp_path: Path) -> None:
+    works(airesearch(fresh, "init"))
+    complains(airesearch(fresh, "step", env={"PATH": str(tmp_path)}), "have git on your PATH")
+
+
+def test_files_that_may_not_grow(fresh: Path) -> None:
+    works(airesearch(fresh, "init"))
+    words = ["prlimit", "--fsize=0", sys.executable, "-m", "airesearch", "step"]
+    done = subprocess.run(words, cwd=fresh, capture_output=True, text=True, check=False)
+    complains(Said(done.returncode, done.stdout, done.stderr), "ulimit -f")
 
 
 def test_a_damaged_head(fresh: Path) -> None:
