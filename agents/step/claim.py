@@ -184,4 +184,8 @@ def _fits(campaign: Campaign, leases: Leases, more: int, new_id: int | None) -> 
     now = campaign.look()  # after the count: what ended in between is in one of the two, or in both
     if new_id is not None:
         others = frozenset(node for node in others if node < new_id or node in now.tree.nodes)
+        # A worker that is only just dying left a node that nobody could take a moment ago.
+        left = sum(node.id not in others for node in now.tree.waiting())
+        if left and why_stop(now.task, now.tree, more + len(others) + left):
+            raise Busy
     return not why_stop(now.task, now.tree, more + len(others))

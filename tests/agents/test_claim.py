@@ -14,6 +14,7 @@ from airesearch.agents import loop
 from airesearch.agents.campaign import Campaign
 from airesearch.agents.loop import step
 from airesearch.agents.step import claim as claims
+from airesearch.agents.step.leases import Leases
 from airesearch.gitlab.errors import NothingToDo
 from airesearch.gitlab.lab.lab import open_lab
 from airesearch.gitlab.leases.lease import claim, clock, live, release
@@ -102,3 +103,26 @@ def test_an_id_is_given_back_where_there_is_nothing_to_do(campaign: Campaign) ->
     with pytest.raises(NothingToDo):
         step(campaign)
     assert leased(campaign) == set()
+
+
+def test_a_node_that_a_dying_worker_left_comes_before_a_new_one(campaign: Campaign) -> None:
+    """Its worker still ran when the next one looked for what is begun, and no more after that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "measure", lambda *_: pytest.fail("killed"))
+        with pytest.raises(pytest.fail.Exception):
+            step(campaign)
+    take, refused = Leases.take, []
+
+    def dying(leases: Leases, node: int) -> bool:
+        if node == 2 and not refused:
+            refused.append(node)
+            return False
+        return take(leases, node)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Leases, "take", dying)
+        assert step(campaign).node.id == 2
+    assert refused == [2]
+    with pytest.raises(NothingToDo):
+        step(campaign)
+    assert 3 not in campaign.look().tree.nodes
