@@ -1,7 +1,7 @@
 """What a step is to do: the next trial that no other worker is at, and the id of a new node."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, count
@@ -157,22 +157,29 @@ def _take_id(campaign: Campaign, leases: Leases, root: int) -> tuple[int, tuple[
         passed.append(node_id)
     # Who gave an id back might leave a gap below the nodes of those who came later. So it is held
     # until there is room, and to wait for each other is for those with higher ids.
-    while not _fits(campaign, leases, 1, node_id):
+    while not _fits(campaign, leases, 1, node_id, passed):
         pause(campaign)
     return node_id, tuple(node for node in passed if node not in tree.nodes)
 
 
 def require_budget(campaign: Campaign, leases: Leases, more: int) -> None:
     """Raises NothingToDo where `more` trials are too many, Busy where others' may make them so."""
-    if not _fits(campaign, leases, more, None):
+    if not _fits(campaign, leases, more):
         raise Busy
 
 
-def _fits(campaign: Campaign, leases: Leases, more: int, new_id: int | None) -> bool:
+def _fits(
+    campaign: Campaign,
+    leases: Leases,
+    more: int,
+    new_id: int | None = None,
+    passed: Collection[int] = (),
+) -> bool:
     """Whether the budget has room for `more` trials and one of each other worker.
 
     Who is about to propose `new_id` leaves out those who took higher ids: they wait for it. Raises
-    NothingToDo where there is no room whatever the others do.
+    NothingToDo where there is no room whatever the others do, and Busy where what is begun comes
+    first: a node nobody is at by now, or one of the lower ids that were `passed`.
     """
     now = campaign.now
     if reason := why_stop(now.task, now.tree, more):
@@ -184,8 +191,10 @@ def _fits(campaign: Campaign, leases: Leases, more: int, new_id: int | None) -> 
     now = campaign.look()  # after the count: what ended in between is in one of the two, or in both
     if new_id is not None:
         others = frozenset(node for node in others if node < new_id or node in now.tree.nodes)
-        # A worker that is only just dying left a node that nobody could take a moment ago.
-        left = sum(node.id not in others for node in now.tree.waiting())
+        # A worker that is only just dying left what nobody could take a moment ago.
+        begun = {node.id for node in now.tree.waiting()}
+        begun.update(node for node in passed if node not in now.tree.nodes)
+        left = len(begun.difference(others))
         if left and why_stop(now.task, now.tree, more + len(others) + left):
             raise Busy
     return not why_stop(now.task, now.tree, more + len(others))

@@ -105,6 +105,22 @@ def test_an_id_is_given_back_where_there_is_nothing_to_do(campaign: Campaign) ->
     assert leased(campaign) == set()
 
 
+def test_an_id_that_a_dying_worker_left_comes_before_a_later_one(campaign: Campaign) -> None:
+    """Its worker still ran when the next one wanted that id, and no more after that."""
+    take, refused = Leases.take, []
+
+    def dying(leases: Leases, node: int) -> bool:
+        if node == 2 and not refused:
+            refused.append(node)
+            return False
+        return take(leases, node)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Leases, "take", dying)
+        assert step(campaign).node.id == 2
+    assert refused == [2]
+
+
 def test_a_node_that_a_dying_worker_left_comes_before_a_new_one(campaign: Campaign) -> None:
     """Its worker still ran when the next one looked for what is begun, and no more after that."""
     with pytest.MonkeyPatch.context() as patch:
