@@ -1,9 +1,10 @@
 """A campaign: a worker's way into a lab, from which each step takes a snapshot."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from math import isqrt
 
-from ..gitlab.errors import AiresearchError
+from ..gitlab.errors import AiresearchError, NothingToDo
 from ..gitlab.lab.checkout import is_changed
 from ..gitlab.lab.lab import Lab
 from ..gitlab.names import node_branch
@@ -51,6 +52,10 @@ class Campaign:
         self._tree: LabTree = load_tree(lab)
         self.judged_by: tuple[str | None, dict[str, int]] | None = None
         """The rules that every verdict was last held to, and how many named which others then."""
+        self.left: int | None = None
+        """Trials that the run at hand may still take; None where it does not say."""
+        self.is_explored = False
+        """Whether nobody proposes anything new: what leads can still be confirmed."""
         self._loose_refs = 0
         self.now = self._snapshot()
         """The snapshot taken last."""
@@ -59,6 +64,16 @@ class Campaign:
         for file in dict.fromkeys((FILE, self.now.task.team_file)):
             if is_changed(lab.repo, file):
                 self.now.notice(f"{file} has changes that do not count until they are committed")
+
+    @contextmanager
+    def exploring(self) -> Iterator[None]:
+        """Nothing new to do is said once to us; then what leads is confirmed, and that is all."""
+        try:
+            yield
+        except NothingToDo:
+            if self.is_explored or not self.now.standard.staged:
+                raise
+            self.is_explored = True
 
     def look(self) -> Snapshot:
         """A snapshot of what all workers did by now, under the rules that trunk has now."""

@@ -41,9 +41,9 @@ def step(campaign: Campaign, again: int | None = None) -> Step:
     start = time.monotonic()
     for _ in range(RACES):
         # Where another worker was first: look again, and decide anew.
-        with suppress(RefMoved), finishing(), claim(campaign, again) as work:
+        with suppress(RefMoved), campaign.exploring(), finishing(), claim(campaign, again) as work:
             node = work.node or propose(work.now, select(work.now, work))
-            measured = measure(work.now, work.incumbent or node, work.replicate)
+            measured = measure(work.now, work.incumbent or node, work.replicate, work.is_rivals)
             node, promoted = judge_and_promote(campaign, node.id)
             return Step(node, measured.trials[-1].trial, promoted, time.monotonic() - start)
     raise beaten()
@@ -63,6 +63,8 @@ def run(
     done, patience = 0, Patience(tell)
     with Housekeeper(campaign.lab.repo) as keeper:
         while (trials is None or done < trials) and (end is None or time.monotonic() < end):
+            if trials is not None:
+                campaign.left = trials - done
             try:
                 found = step(campaign)
             except NothingToDo:

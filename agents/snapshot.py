@@ -10,9 +10,9 @@ from ..gitlab.store.trees import Oid
 from ..gitlab.tree.lab_tree import LabTree
 from ..gitlab.tree.search_tree import Node
 from ..policies.access.guard import ProposerPolicy
-from ..policies.promotion.decide import Standard, standard_of
 from ..policies.promotion.noise import noise_floor
 from ..policies.promotion.replication import seed_of
+from ..policies.promotion.ruling import Standard, standard_of
 from ..policies.task.task import Task
 from .executors.base import Executor
 from .proposers.registry import Agent

@@ -58,7 +58,7 @@ def run_beside(
         while True:
             may_start = pool.fault is None and (end is None or time.monotonic() < end)
             while may_start and pool.idle and (trials is None or given < trials):
-                pool.dispatch()
+                pool.dispatch(None if trials is None else trials - given)
                 given += 1
             if not pool.busy:
                 break
@@ -92,17 +92,17 @@ class _WorkerPool:
         for _ in range(jobs + math.ceil(jobs / _TRIALS_A_SPARE_WORKER)):
             ours, theirs = context.Pipe()
             mine.append(ours)
-            process = context.Process(target=_work, args=(theirs, tuple(mine), steps))
+            process = context.Process(target=_work, args=(theirs, tuple(mine), campaign, steps))
             process.start()
             theirs.close()
             self._processes.append(process)
             self.idle.append(ours)
 
-    def dispatch(self) -> None:
-        """Tell an idle worker to take a step."""
+    def dispatch(self, left: int | None) -> None:
+        """Tell an idle worker to take a step, of so many that are left."""
         worker = self.idle.pop()
         with suppress(BrokenPipeError):  # its end is heard of below
-            worker.send(True)
+            worker.send(left)
         self.busy.append(worker)
 
     def receive(self) -> Iterator[Any]:
@@ -162,7 +162,9 @@ class _WorkerPool:
                     os.kill(process.pid, signal.SIGINT)
 
 
-def _work(boss: Connection, others: tuple[Connection, ...], steps: _Steps) -> None:
+def _work(
+    boss: Connection, others: tuple[Connection, ...], campaign: Campaign, steps: _Steps
+) -> None:
     """A worker's life: a step for each word from the boss, until it says no more."""
     # Ctrl-C on a terminal goes to all that share it; the boss decides what workers hear of it.
     os.setsid()
@@ -171,7 +173,7 @@ def _work(boss: Connection, others: tuple[Connection, ...], steps: _Steps) -> No
         other.close()  # a pipe of the boss that we hold too would never end
     with suppress(KeyboardInterrupt):
         with suppress(BrokenPipeError, EOFError, KeyboardInterrupt):
-            boss.send(_take(boss, steps))
+            boss.send(_take(boss, campaign, steps))
         _ignore_sigint()
     _ignore_sigint()  # where one more came in between
 
@@ -181,13 +183,13 @@ def _ignore_sigint() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _take(boss: Connection, steps: _Steps) -> tuple[str, Any]:
+def _take(boss: Connection, campaign: Campaign, steps: _Steps) -> tuple[str, Any]:
     """Take steps and tell of them; the last word."""
     try:
-        boss.recv()
+        campaign.left = boss.recv()
         for shown in steps():
             boss.send(("step", shown))
-            boss.recv()
+            campaign.left = boss.recv()
     except NothingToDo as nothing:
         return "nothing", str(nothing)
     except AiresearchError as error:

@@ -29,10 +29,11 @@ from airesearch.gitlab.lab.lab import open_lab
 from airesearch.gitlab.record.facts import Metric, Noise, Status, Trial, Verdict
 from airesearch.gitlab.record.records import Measure
 from airesearch.gitlab.tree.search_tree import mean, values_of
-from airesearch.policies.promotion.decide import Standard, decide
+from airesearch.policies.promotion.decide import decide
 from airesearch.policies.promotion.error_budget import part
 from airesearch.policies.promotion.noise import pooled
 from airesearch.policies.promotion.replication import ESTIMATE, SCREEN, next_fresh, next_turn
+from airesearch.policies.promotion.ruling import Standard
 
 Draw = Callable[[random.Random], float]
 Drift = Callable[[int], float]

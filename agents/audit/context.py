@@ -261,6 +261,27 @@ class AuditContext:
         before = takewhile(lambda step: step.record is not judged, history.steps)
         return [step.record for step in before if isinstance(step.record, Measure)]
 
+    def selected(self, rival: NodeHistory) -> int:
+        """How many of a promoted node's trials selected it; none of a baseline's did."""
+        if not rival.propose.parent_node:
+            return 0
+        kept = [r for _, r in rival.steps if isinstance(r, Judge) and r.verdict is Verdict.KEEP]
+        return len(self.weighed(rival, kept[-1])) if kept else 0
+
+    def error_places(self, node: int) -> dict[int, set[int]]:
+        """Who has which place in the error budget of a node's base, and was never promoted."""
+        return self._error_places.get(self.base(node), {})
+
+    @cached_property
+    def _error_places(self) -> dict[str | None, dict[int, set[int]]]:
+        found: dict[str | None, dict[int, set[int]]] = {}
+        for history in self.nodes.all():
+            said = history.judged
+            if said is not None and said.plan is not None and history.node not in self.places:
+                row = found.setdefault(self.base(history.node), {})
+                row.setdefault(said.plan.place, set()).add(history.node)
+        return found
+
     def trials_known(self, rival: NodeHistory, time: int) -> list[list[Measure]]:
         """What a verdict that names the node as its Incumbent can have known of it at a time.
 

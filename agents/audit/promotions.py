@@ -8,7 +8,7 @@ from ...gitlab.record.facts import Improvement, Metric, Verdict
 from ...gitlab.record.parents import compared_parent
 from ...gitlab.record.records import Judge, Measure
 from ...gitlab.tree.ladder import standing
-from ...policies.promotion.noise import estimate
+from ...policies.promotion.noise import estimate, own_noise
 from ...policies.promotion.replication import ESTIMATE
 from ..trials.gates import held_to
 from ..trunk.cost import judging
@@ -111,7 +111,10 @@ def _estimate_faults(
     if said.holdout is not None and rules.task.holdout is None:
         yield "it has a Holdout, and the task has none"
     trials = fresh or held_to(rules.task, context.weighed(winner, judged))
-    text = str(estimate(trials, rules.standard.metric, noise))
+    metric, tip = rules.standard.metric, compared_parent(said, promotion.commit.parents)
+    if rules.standard.staged:
+        noise = own_noise(held_to(rules.task, winner.trials_up_to(tip)), metric, noise)
+    text = str(estimate(trials, metric, noise))
     if said.evidence != text:
         yield f"its Evidence is {said.evidence}, and the trials give {text}"
 

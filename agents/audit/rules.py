@@ -11,7 +11,7 @@ from ...gitlab.record.paths import TEAM_FILE
 from ...policies.access import agent_policy
 from ...policies.access.agent_policy import AgentPolicy, parse_policy, policy_file
 from ...policies.access.guard import GIT_ALONE, Policy, merge_policy, proposer_policy
-from ...policies.promotion.decide import Standard, standard_of
+from ...policies.promotion.ruling import Standard, standard_of
 from ...policies.task.rules import plain
 from ...policies.task.task import FILE, Task, load_task, parse_task
 from ..setup.team_policies import shipped_policy

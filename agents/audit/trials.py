@@ -9,9 +9,9 @@ from typing import get_args
 
 from ...gitlab.reader.trees import edits, find, read
 from ...gitlab.reader.values import PLAIN_FILE, Commit
-from ...gitlab.record.facts import PARTIAL, Status
+from ...gitlab.record.facts import PARTIAL, Purpose, Status, Verdict
 from ...gitlab.record.paths import ENVIRONMENT, FAILED, LARGEST_TRIAL_FILE, REFUSED, RESULT
-from ...gitlab.record.records import Measure
+from ...gitlab.record.records import Judge, Measure
 from ...policies.access.guard import runner_policy
 from ...policies.promotion.replication import may_follow, seed_of
 from ...policies.task.task import BUILT_IN, MIB, Task
@@ -39,8 +39,11 @@ def trial_claims(context: AuditContext, history: NodeHistory) -> Claims:
     """Every trial of a node."""
     rules = context.rules(history)
     done: list[int] = []
+    judged: Judge | None = None
     for before, step in zip(history.steps, history.steps[1:], strict=False):
         said = step.record
+        if isinstance(said, Judge):
+            judged = said
         if not isinstance(said, Measure):
             continue
         faults = [
@@ -54,8 +57,28 @@ def trial_claims(context: AuditContext, history: NodeHistory) -> Claims:
             faults += _gate_faults(context, history, said)
             if not may_follow(done, replicate, rules.task.is_timing):
                 faults.append(f"replicate {replicate} is not the next one after {done}")
+            purposes = _purposes(context, history, judged, bool(done))
+            if said.purpose not in purposes:
+                due = " or ".join(sorted(map(str, purposes)))
+                faults.append(f"its Purpose is {said.purpose}, and it was {due}")
         done.append(replicate)
         yield from ((step.commit.id, what) for what in faults)
+
+
+def _purposes(
+    context: AuditContext, history: NodeHistory, judged: Judge | None, is_later: bool
+) -> set[Purpose | None]:
+    """What a trial can have been for, after a verdict or none."""
+    rules = context.rules(history, history.propose.rules)
+    # A lab can have got its team.yaml after the node was proposed.
+    unsaid: set[Purpose | None] = set() if rules and rules.task.is_split else {None}
+    if judged is not None and judged.verdict is Verdict.KEEP:
+        return unsaid | {Purpose.ESTIMATE, Purpose.CONFIRM}
+    if not history.propose.parent_node:
+        return unsaid | {Purpose.ESTIMATE}
+    if judged is not None and judged.error_spent and judged.verdict is Verdict.CONTEND:
+        return unsaid | {Purpose.CONFIRM}
+    return unsaid | {Purpose.RACE if is_later else Purpose.EXPLORE}
 
 
 def _tree_faults(

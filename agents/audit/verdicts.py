@@ -7,8 +7,10 @@ from ...gitlab.reader.trees import edits
 from ...gitlab.reader.values import Commit
 from ...gitlab.record.facts import Noise, Verdict
 from ...gitlab.record.records import Judge, Measure
+from ...policies.promotion.contest import Incumbent, contest, planned
 from ...policies.promotion.decide import decide
 from ...policies.promotion.error_budget import part
+from ...policies.promotion.plan import LOOKS
 from ..trials.gates import held_to
 from .context import AuditContext
 from .figures import is_well, means
@@ -22,7 +24,8 @@ _ROUNDING = 1e-6
 def verdict_claims(context: AuditContext, history: NodeHistory) -> Claims:
     """Every verdict of a node."""
     trials: list[Measure] = []
-    last: Judge | None = None
+    last: Judge | None
+    last, weighed = None, 0
     for before, (commit, said) in zip(history.steps, history.steps[1:], strict=False):
         if isinstance(said, Measure):
             trials.append(said)
@@ -31,9 +34,32 @@ def verdict_claims(context: AuditContext, history: NodeHistory) -> Claims:
                 yield commit.id, f"the judge may change nothing, and {edit.path} differs"
             for what in _verdict_faults(context, history, commit, said, trials):
                 yield commit.id, what
-            if said.verdict is Verdict.CONTEND and (last is None or last.rules == said.rules):
-                yield commit.id, "it contends anew, and no rules changed since its last verdict"
-            last = said
+            for what in _plan_faults(context, history, said, last, len(trials) - weighed):
+                yield commit.id, what
+            begins = said.plan is not None and (last is None or last.plan is None)
+            if begins and said.plan is not None and said.plan.after != len(trials):
+                yield commit.id, f"its Plan is {said.plan}, and it had {len(trials)} trials"
+            last, weighed = said, len(trials)
+
+
+def _plan_faults(
+    context: AuditContext, history: NodeHistory, said: Judge, last: Judge | None, more: int
+) -> Iterator[str]:
+    """A plan is made once, takes a place that nobody has, and is what later verdicts go by."""
+    before, is_anew = (None, True) if last is None else (last.plan, last.rules != said.rules)
+    if before is not None and said.plan != before:
+        yield f"its Plan is {said.plan}, and it was {before} before its fresh trials"
+    begins = before is None and said.plan is not None
+    if said.verdict is Verdict.CONTEND and not (begins or more or is_anew):
+        yield "it contends anew, and no rules changed since its last verdict"
+    if begins and said.verdict is not Verdict.CONTEND:
+        yield "its Plan was on no record before its fresh trials"
+    if begins and said.plan is not None and said.plan.most not in LOOKS:
+        yield f"its Plan is {said.plan}, and the judge looks after {', '.join(map(str, LOOKS))}"
+    if begins and said.plan is not None:
+        rivals = context.error_places(history.node).get(said.plan.place, set()) - {history.node}
+        for other in sorted(rivals):
+            yield f"its place {said.plan.place} in the error budget is node {other}'s"
 
 
 def _verdict_faults(
@@ -58,11 +84,10 @@ def _verdict_faults(
             yield "it has no Noise, and where single trials are not trusted a verdict rests on it"
             return
         tellings = [None] if rival is None else context.trials_known(rival, commit.time)
+        selected = 0 if rival is None else context.selected(rival)
         # What is false whatever the judge knew; the likeliest telling says it best.
-        faults = [
-            _ruling_faults(said, held, None if one is None else held_to(rules.task, one), rules)
-            for one in tellings
-        ]
+        theirs = [None if one is None else held_to(rules.task, one) for one in tellings]
+        faults = [_ruling_faults(said, held, one, selected, rules) for one in theirs]
         told = list(faults[0])
         if told and all(any(other) for other in faults[1:]):
             yield from told
@@ -120,7 +145,11 @@ def _budget_faults(
 ) -> Iterator[str]:
     """Noise and error depend on what others had done by then: both are held to bounds."""
     bounds = context.noise_bounds
-    if said.error_spent is not None:
+    if said.plan is not None:
+        due = part(said.plan.place, rules.standard.confidence)
+        if said.error_spent is None or abs(said.error_spent - due) > due * _ROUNDING:
+            yield f"its Error-Spent is {said.error_spent}, and its place gives {due}"
+    elif said.error_spent is not None:
         most = bounds.most_error(history, commit.time, rules.standard.confidence)
         if not 0 < said.error_spent <= most * (1 + _ROUNDING):
             yield f"its Error-Spent is {said.error_spent}, and at most {most} was its share"
@@ -143,11 +172,23 @@ def _budget_faults(
 
 
 def _ruling_faults(
-    said: Judge, trials: Sequence[Measure], rival: Sequence[Measure] | None, rules: Rules
+    said: Judge,
+    trials: Sequence[Measure],
+    rival: Sequence[Measure] | None,
+    selected: int,
+    rules: Rules,
 ) -> Iterator[str]:
+    """`selected` is how many of the rival's trials came before it was kept; of a baseline none."""
     noise = Noise(0.0, 0) if said.noise is None else said.noise
     error = said.error_spent or part(1, rules.standard.confidence)
-    due = decide(rules.standard, trials, rival, noise, error)
+    if rules.standard.staged:
+        theirs = None if rival is None else Incumbent(rival, rival[selected:] or rival)
+        due = contest(rules.standard, trials, theirs, noise, said.plan, error)
+        if due is None and said.plan is not None and len(trials) == said.plan.after:
+            standing = contest(rules.standard, trials, theirs, noise, None, error)
+            due = None if standing is None else planned(standing, said.plan, error)
+    else:
+        due = decide(rules.standard, trials, rival, noise, error)
     if due is None and said.verdict is Verdict.CONTEND:
         return
     if due is None:

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from itertools import chain, count
 
 from ...gitlab.errors import AiresearchError, NothingToDo
-from ...gitlab.record.facts import Status, Verdict
+from ...gitlab.record.facts import Purpose, Status, Verdict
 from ...gitlab.tree.search_tree import Node
+from ...policies.allocation.standing import Next
 from ...policies.budget import why_stop
-from ...policies.promotion.replication import ESTIMATE, next_fresh, next_turn
+from ...policies.promotion.replication import ESTIMATE, next_fresh, next_of_plan, next_turn
 from ..campaign import Campaign
 from ..executors.local.process import listening
 from ..snapshot import Snapshot
+from .allocate import begin_to_confirm, next_trial, reserved, trials_left
 from .judge import judge_and_promote, verdict_is_current
 from .leases import Busy, Leases
 from .propose import propose_baseline
@@ -37,8 +39,13 @@ class Work:
     passed: tuple[int, ...]
     """Lower ids that other workers have taken, and have no node for yet."""
     incumbent: Node | None
-    """Who runs the trial, where the incumbent's side of a pair is due; else the node does."""
+    """Who runs the trial, where the incumbent's side is due; else the node does."""
     replicate: int
+
+    @property
+    def is_rivals(self) -> bool:
+        """Whether the incumbent runs it for the sake of the node."""
+        return self.incumbent is not None
 
 
 @contextmanager
@@ -85,7 +92,13 @@ def _begun(campaign: Campaign, leases: Leases) -> Work | None:
             # What is begun must be able to end: a promotion takes a few trials more.
             require_budget(campaign, leases, 1 + ESTIMATE)
         others = [trial.trial.replicate for trial in incumbent.trials]
-        side, replicate = next_turn(done, others, now.task.is_timing)
+        if node.plan is not None:
+            fresh = len(incumbent.fresh)
+            side, replicate = next_of_plan(node.plan, done, others, fresh, now.task.is_timing)
+        elif now.standard.staged:
+            side, replicate = "candidate", next_fresh(done)
+        else:
+            side, replicate = next_turn(done, others, now.task.is_timing)
         if side == "candidate":
             return Work(now, node.id, node, (), None, replicate)
         if leases.take(incumbent.id):
@@ -105,6 +118,11 @@ def _new(campaign: Campaign, leases: Leases) -> Work:
         return Work(now, node_id, propose_baseline(now, node_id), (), None, 1)
     if root.verdict is None:
         raise Busy
+    if now.standard.staged:
+        planned = next_trial(campaign)
+        if planned.node is not None and leases.take(planned.node):
+            return _on_record(campaign, leases, planned, root.id)
+        keep_reserve(campaign, leases)
     node_id, passed = _take_id(campaign, leases, root.id)
     now = campaign.now
     root = now.tree.root
@@ -114,7 +132,34 @@ def _new(campaign: Campaign, leases: Leases) -> Work:
     others = [] if incumbent is None else [trial.trial.replicate for trial in incumbent.trials]
     # The incumbent's side of a pair follows the candidate's, which says first that it runs at all.
     _, replicate = next_turn([], others, now.task.is_timing)
-    return Work(now, node_id, None, passed, None, replicate)
+    return Work(now, node_id, None, passed, None, 1 if now.standard.staged else replicate)
+
+
+def _on_record(campaign: Campaign, leases: Leases, planned: Next, root: int) -> Work:
+    """A race's trial. Raises Busy once the plan of a node is on record: it waits for its trials."""
+    assert planned.node is not None, "a new node is planned by nobody"
+    now = campaign.look()
+    if next_trial(campaign) != planned:
+        raise Busy  # another worker was first
+    node = now.tree.nodes[planned.node]
+    require_budget(campaign, leases, 1)
+    if planned.purpose is Purpose.RACE:
+        done = [trial.trial.replicate for trial in node.trials]
+        return Work(now, node.id, node, (), None, next_fresh(done))
+    # One at a time takes a place in the error budget: whoever holds the baseline's lease.
+    if leases.take(root):
+        now = campaign.look()
+        if next_trial(campaign) == planned:
+            begin_to_confirm(now, node, planned.most)
+    raise Busy
+
+
+def keep_reserve(campaign: Campaign, leases: Leases) -> None:
+    """Raises Busy where what is left is spoken for by a node that is being confirmed."""
+    now = campaign.now
+    left, held = trials_left(now.tree, now.task, campaign.left), reserved(now.tree)
+    if left is not None and held and 0 < left <= held:
+        raise Busy
 
 
 def _further_trial(campaign: Campaign, leases: Leases, node_id: int) -> Work:

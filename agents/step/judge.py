@@ -6,9 +6,11 @@ from ...gitlab.record.facts import Status, Verdict
 from ...gitlab.record.records import Judge
 from ...gitlab.tree.search_tree import Node, means
 from ...policies.access.guard import no_change_policy
-from ...policies.promotion.decide import Ruling, decide, standard_of
-from ...policies.promotion.error_budget import share
+from ...policies.promotion.contest import Incumbent, contest
+from ...policies.promotion.decide import decide
+from ...policies.promotion.error_budget import part, share
 from ...policies.promotion.replication import ESTIMATE
+from ...policies.promotion.ruling import Ruling, standard_of
 from ...policies.task.task import Task
 from ..campaign import Campaign
 from ..snapshot import Snapshot
@@ -60,9 +62,20 @@ def rule(now: Snapshot, node: Node, task: Task) -> Ruling | None:
     """The ruling that the node's trials allow under a task; None where they ask for another."""
     tree, standard = now.tree, standard_of(task)
     rival = tree.incumbent
+    if standard.staged:
+        return _contest(now, node, task)
     error = share(tree, node, standard.confidence)
     theirs = None if rival is None else held_to(task, rival.trials)
     return decide(standard, held_to(task, node.trials), theirs, now.noise, error)
+
+
+def _contest(now: Snapshot, node: Node, task: Task) -> Ruling | None:
+    standard, rival, plan = standard_of(task), now.tree.incumbent, node.plan
+    theirs = None
+    if rival is not None:
+        theirs = Incumbent(held_to(task, rival.trials), held_to(task, rival.fresh))
+    error = 0.0 if plan is None else part(plan.place, standard.confidence)
+    return contest(standard, held_to(task, node.trials), theirs, now.noise, plan, error)
 
 
 def judge(now: Snapshot, node: Node, ruling: Ruling) -> Node:
@@ -81,6 +94,7 @@ def judge(now: Snapshot, node: Node, ruling: Ruling) -> Node:
         evidence=ruling.evidence,
         noise=None if is_blind else now.noise,
         error_spent=ruling.error_spent,
+        plan=ruling.plan,
         reason=ruling.reason,
         rules=now.rules,
     )

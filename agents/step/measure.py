@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ...gitlab.events import emit
 from ...gitlab.names import node_branch
-from ...gitlab.record.facts import Status, Trial, Verdict
+from ...gitlab.record.facts import Purpose, Status, Trial, Verdict
 from ...gitlab.record.paths import ENVIRONMENT, RESULT, RUN_LOG
 from ...gitlab.record.records import Measure
 from ...gitlab.record.unicode import undirected
@@ -19,17 +19,22 @@ from ..trials.outcome import Outcome
 from .known_outcome import known_outcome
 
 
-def measure(now: Snapshot, node: Node, replicate: int) -> Node:
-    """The node with a trial on the seed of `replicate` recorded on its branch."""
+def measure(now: Snapshot, node: Node, replicate: int, is_rival: bool = False) -> Node:
+    """The node with a trial on the seed of `replicate` recorded on its branch.
+
+    As the incumbent it may be the rival of another node, for whose sake the trial is.
+    """
     lab, trial, seed = now.lab, Trial(node.id, replicate), now.seed(replicate)
-    purpose = "estimate" if node.parents and node.verdict is Verdict.KEEP else "measure"
-    emit(f"{purpose}: before the trial", node.id)
+    stage = "estimate" if node.parents and node.verdict is Verdict.KEEP else "measure"
+    purpose = purpose_of(node, is_rival) if now.standard.staged else None
+    emit(f"{stage}: before the trial", node.id)
     outcome = known_outcome(now, node, seed)
     if outcome is None:
         outcome = run_trial(now.executor, lab.home, job_of(now, node, trial, seed))
         outcome = replace(outcome, reason=undirected(outcome.reason))
     environment = lab.blob(now.executor.environment)
     record = _record(now, node, trial, outcome, environment=str(environment.oid))
+    record = replace(record, purpose=purpose)
     files: dict[str, bytes | Entry | None] = {
         RESULT: _result(record),
         RUN_LOG: outcome.log,
@@ -43,8 +48,17 @@ def measure(now: Snapshot, node: Node, replicate: int) -> Node:
         check=runner_policy().check,
     )
     forget(lab.home, str(trial))
-    emit(f"{purpose}: after the trial", node.id)
+    emit(f"{stage}: after the trial", node.id)
     return node.with_record(tip, record)
+
+
+def purpose_of(node: Node, is_rival: bool) -> Purpose:
+    """What the next trial of a node is for."""
+    if is_rival or node.is_on_trial:
+        return Purpose.CONFIRM
+    if node.is_kept or not node.parents:
+        return Purpose.ESTIMATE
+    return Purpose.RACE if node.trials else Purpose.EXPLORE
 
 
 def job_of(now: Snapshot, node: Node, trial: Trial, seed: int) -> Job:

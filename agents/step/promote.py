@@ -4,8 +4,9 @@ from ...gitlab.record.facts import Improvement, Metric
 from ...gitlab.record.records import Promote
 from ...gitlab.tree.search_tree import Node
 from ...policies.access.guard import no_change_policy
-from ...policies.promotion.noise import estimate
+from ...policies.promotion.noise import estimate, own_noise
 from ..snapshot import Snapshot
+from ..trials.gates import held_to
 from .holdout import evaluate_holdout
 
 _NAME = "judge"
@@ -18,7 +19,10 @@ def promote(now: Snapshot, node: Node) -> None:
     """
     objective, root = now.task.objective, now.tree.root
     assert node.judged is not None, "only a kept node is promoted"
-    found = estimate(node.estimating, objective.metric, node.judged.noise)
+    noise = node.judged.noise
+    if now.standard.staged:
+        noise = own_noise(held_to(now.task, node.trials), objective.metric, noise)
+    found = estimate(node.estimating, objective.metric, noise)
     assert found is not None, "only a measured node is kept"
     start = None if root is None or root.id == node.id else now.value(root)
     how = "step down to" if node.id in now.tree.promoted else "promote"

@@ -7,13 +7,14 @@ from itertools import chain
 from pathlib import Path
 
 from ...gitlab.errors import RefMoved
-from ...gitlab.record.facts import Verdict
+from ...gitlab.record.facts import Status, Verdict
 from ...gitlab.store.own_file import read_own, write_own
 from ...gitlab.tree.search_tree import Node
-from ...policies.promotion.decide import Ruling
-from ...policies.promotion.error_budget import share
+from ...policies.promotion.error_budget import part, share
+from ...policies.promotion.ruling import Ruling
 from ..campaign import Campaign
 from ..snapshot import Snapshot
+from ..trials.gates import held_to
 from ..trunk.cost import judging
 from .judge import judge, rule
 from .promote import promote
@@ -84,22 +85,25 @@ def _judge_anew(now: Snapshot, node: Node) -> None:
     before = now.task_under(said.rules)
     if before is None or judging(before) == judging(now.task):
         return
-    incumbent = now.tree.incumbent
-    if incumbent is not None and incumbent.id == node.id:
-        return  # it holds, and nobody is held against itself
+    if node.id in now.tree.promoted and node.is_kept:
+        return  # it won by the rules of then; whether it holds is asked of its trials
     was, due = rule(now, node, before), rule(now, node, now.task)
     if due is None and was is None:
         return
     if due is None:
-        error = share(now.tree, node, now.standard.confidence)
-        due = Ruling(Verdict.CONTEND, f"n={len(node.trials)}", CONTENDS, error_spent=error)
+        shown, error = f"n={len(node.trials)}", _error(now, node)
+        due = Ruling(Verdict.CONTEND, shown, CONTENDS, error_spent=error, plan=node.plan)
     is_same = was is not None and was.verdict is due.verdict
     if is_same or due.verdict is said.verdict:
         return
-    if node.id in now.tree.promoted and due.verdict is not Verdict.FAIL and node.is_kept:
-        return  # it won by the rules of then
     anew = judge(now, node, due)
     now.notice(f"node {node.id} is judged anew: {anew.outcome}, {due.reason}")
+
+
+def _error(now: Snapshot, node: Node) -> float:
+    if node.plan is not None:
+        return part(node.plan.place, now.standard.confidence)
+    return share(now.tree, node, now.standard.confidence)
 
 
 def _step_down(now: Snapshot) -> None:
@@ -107,4 +111,7 @@ def _step_down(now: Snapshot) -> None:
     last, best = now.tree.promotions[-1:], now.tree.incumbent
     if last and best is not None and best.id != last[0].node and best.estimating:
         promote(now, best)
-        now.notice(f"the trunk stepped down to node {best.id}, the best that holds")
+        left = now.tree.nodes[last[0].node]
+        missed = (t.reason for t in held_to(now.task, left.trials) if t.status is Status.GATE)
+        said = next((f"; node {left.id}: {reason}" for reason in missed if reason), "")
+        now.notice(f"the trunk stepped down to node {best.id}, the best that holds{said}")

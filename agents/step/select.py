@@ -4,6 +4,7 @@ from contextlib import suppress
 
 from ...gitlab.record.facts import Operator, Status
 from ...policies.search.policies import POLICIES, Aim, Expansion
+from ...policies.search.transfer import leading
 from ..operators import transfer
 from ..proposers.base import ProposalFailed
 from ..proposers.replies import recall
@@ -26,7 +27,7 @@ def _transfer(now: Snapshot) -> Expansion | None:
     root = now.tree.root
     if root is None or now.rules is None:
         return None
-    for node in now.tree.contenders():
+    for node in leading(now.tree.contenders(), now.task.objective):
         if node.id in now.passed_by:
             continue
         parents = root, node

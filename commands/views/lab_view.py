@@ -17,8 +17,8 @@ from ...gitlab.lab.lab import Lab, open_lab
 from ...gitlab.record.facts import Interval, Noise
 from ...gitlab.record.records import Promote, parse
 from ...gitlab.tree.search_tree import Node, SearchTree
-from ...policies.promotion.decide import standard_of
-from ...policies.promotion.noise import estimate, noise_floor
+from ...policies.promotion.noise import estimate, noise_floor, own_noise
+from ...policies.promotion.ruling import standard_of
 from ...policies.search.distance import distances
 from ...policies.task.task import Task
 from ..say import warn
@@ -55,7 +55,10 @@ class LabView:
         """What the incumbent's metric is known to, with 95 % confidence; None without noise."""
         if self.tree.incumbent is None:
             return None
-        known = estimate(self.tree.incumbent.estimating, self.metric, self.noise)
+        node, noise = self.tree.incumbent, self.noise
+        if self.task.is_split:
+            noise = own_noise(node.trials, self.metric, noise)
+        known = estimate(node.estimating, self.metric, noise)
         return None if known is None else known.interval
 
     def account(self, node: Node) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from ...agents.step.allocate import standing_of
 from ...gitlab.errors import AiresearchError
 from ...gitlab.names import node_branch
 from ...gitlab.record.facts import Improvement
 from ...gitlab.record.text import plural
 from ...gitlab.tree.search_tree import Node, SearchTree
+from ...policies.allocation.staged import best_contender
+from ...policies.allocation.standing import Contender
 from .lab_view import LabView
 from .rows import number
 
@@ -49,6 +52,7 @@ def best_facts(view: LabView) -> dict[str, Any]:
         "baseline": root,
         "improvement": None if gain is None else float(gain.change),
         "holdout": _holdout(tree),
+        "contender": _contender_facts(view),
     }
 
 
@@ -61,7 +65,8 @@ def best_lines(view: LabView) -> list[str]:
     lines = [f"node {node.id}: {metric} {number(node.value(metric))}, {node.propose.subject}"]
     if view.interval is not None:
         count = plural(len(node.estimating), "trial")
-        selected = " that did not select it" if node.parents else ""
+        is_fresh = node.parents and len(node.trials) > node.weighed
+        selected = " that did not select it" if is_fresh else ""
         lines.append(f"  95% CI {view.interval} from {count}{selected}")
     if not node.parents and (before := view.winner_before(node)) is not None:
         lines.append(f"  node {before.id}, which was the best, and what people committed since")
@@ -71,6 +76,7 @@ def best_lines(view: LabView) -> list[str]:
         lines.append(f"  {change}")
         since = lab.shown_branch(root.id)
         lines.append(f"  all it changed: git diff {since} {branch} -- . ':!research'")
+    lines += _contender_line(view)
     sealed = _holdout(tree)
     if sealed is not None:
         drift = f", {number(sealed['baseline'])} at the first promotion"
@@ -86,6 +92,32 @@ def best_lines(view: LabView) -> list[str]:
         if other.is_kept
     ]
     return lines
+
+
+def _contender(view: LabView) -> tuple[Contender, int] | None:
+    """Who leads the promoted node without being confirmed, and what confirming it would take."""
+    standing = standing_of(view.tree, view.task) if view.task.is_split else None
+    return None if standing is None else best_contender(standing)
+
+
+def _contender_facts(view: LabView) -> dict[str, Any] | None:
+    found = _contender(view)
+    if found is None:
+        return None
+    one, cost = found
+    value = view.tree.nodes[one.node].value(view.metric)
+    return {"node": one.node, "value": value, "trials": one.trials, "to_confirm": cost or None}
+
+
+def _contender_line(view: LabView) -> list[str]:
+    found = _contender(view)
+    if found is None:
+        return []
+    one, cost = found
+    value = number(view.tree.nodes[one.node].value(view.metric))
+    takes = f"takes about {cost} trials" if cost else "takes more trials than it may have"
+    seen = plural(one.trials, "trial")
+    return [f"  node {one.node} has {value} from {seen}; to confirm that {takes}: airesearch run"]
 
 
 def _holdout(tree: SearchTree) -> dict[str, Any] | None:

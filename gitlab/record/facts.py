@@ -10,6 +10,9 @@ from ..errors import RecordError
 
 Goal = Literal["minimize", "maximize"]
 METRIC_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.@/-]*")
+_PLAN = re.compile(
+    r"place ([1-9][0-9]{0,8}), after ([1-9][0-9]{0,8}), up to ([1-9][0-9]{0,8})(, paired)?(, log)?"
+)
 PARTIAL = "partial."
 """What the names of metrics begin with that cannot rank, since their trial did not end well."""
 
@@ -52,6 +55,19 @@ class Status(StrEnum):
     LOST = "lost"
 
 
+class Purpose(StrEnum):
+    """What a trial is for."""
+
+    EXPLORE = "explore"
+    """A new candidate's first."""
+    RACE = "race"
+    """One more seed of a contender, so that the best of a few is told."""
+    CONFIRM = "confirm"
+    """Fresh evidence for or against a contender, of either side."""
+    ESTIMATE = "estimate"
+    """How good a node is whose selection is done, or that nothing selected."""
+
+
 class Verdict(StrEnum):
     """What the judge made of a node's trials."""
 
@@ -59,7 +75,7 @@ class Verdict(StrEnum):
     DISCARD = "discard"
     FAIL = "fail"
     CONTEND = "contend"
-    """Judged anew after the rules changed: it waits for further trials."""
+    """Ahead of the incumbent, and not confirmed. With a share of the error it waits for trials."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +144,34 @@ class Noise:
     def parse(cls, text: str) -> Self:
         sd, _, freedom = text.partition(", ")
         return cls(float(sd), whole(freedom.removesuffix(" degrees of freedom")))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a node is confirmed, fixed beforehand: `place 1, after 3, up to 8, paired`."""
+
+    place: int
+    """In the error budget, from 1: who has a higher one may spend less."""
+    after: int
+    """Trials that the node had by then: they selected it, and are no evidence."""
+    most: int
+    """Fresh trials that it may have."""
+    paired: bool
+    """Whether they are compared seed by seed, else with all fresh trials of the incumbent."""
+    log: bool
+    """Whether the logarithms are compared."""
+
+    def __str__(self) -> str:
+        how = f"{', paired' if self.paired else ''}{', log' if self.log else ''}"
+        return f"place {self.place}, after {self.after}, up to {self.most}{how}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        found = _PLAN.fullmatch(text)
+        if found is None:
+            raise ValueError(f"{text!r} is no plan")
+        place, after, most = (int(found[n]) for n in (1, 2, 3))
+        return cls(place, after, most, bool(found[4]), bool(found[5]))
 
 
 @dataclass(frozen=True)

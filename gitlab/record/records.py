@@ -21,6 +21,8 @@ from .facts import (
     Metric,
     Noise,
     Operator,
+    Plan,
+    Purpose,
     Signed,
     Status,
     Trial,
@@ -113,6 +115,8 @@ class Measure(Record):
     action = Action.MEASURE
     parent_node: tuple[int, ...] = ()
     trial: Trial
+    purpose: Purpose | None = None
+    """None in labs without a `team.yaml`."""
     candidate: str
     protocol: str
     status: Status
@@ -141,6 +145,7 @@ class Judge(Record):
     evidence: str
     noise: Noise | None = None
     error_spent: float | None = None
+    plan: Plan | None = None
     reason: str
     rules: str | None = None
 

@@ -17,7 +17,7 @@ from .database import Damaged, Database
 from .node import Node, sum_squares, values_of
 
 SCHEMA = """
--- Version 2; raise it where a column comes to mean something else.
+-- Version 3; raise it where a column comes to mean something else.
 CREATE TABLE refs(digest TEXT);
 INSERT INTO refs VALUES('');
 CREATE TABLE branch(id INTEGER PRIMARY KEY, tip TEXT NOT NULL, place INTEGER NOT NULL, said TEXT);
@@ -42,6 +42,7 @@ CREATE TABLE node(
   status TEXT,
   verdict TEXT,
   rules TEXT NOT NULL,       -- those that the verdict names, empty where none
+  place INTEGER,             -- in the error budget; 0 where it was confirmed without a plan
   is_settled INTEGER NOT NULL,
   trials INTEGER NOT NULL,
   microseconds INTEGER NOT NULL
@@ -51,6 +52,7 @@ CREATE INDEX root ON node(protocol, id, base) WHERE parent IS NULL;
 CREATE INDEX measured ON node(base, id) WHERE trials > 0;
 CREATE INDEX judged ON node(base, rules, id) WHERE verdict IS NOT NULL;
 CREATE INDEX waiting ON node(base, id) WHERE NOT is_settled OR verdict = 'keep';
+CREATE INDEX placed ON node(base, place) WHERE place IS NOT NULL;
 CREATE INDEX failed ON node(base, status, id) WHERE status <> 'ok';
 CREATE INDEX replicated ON node(base, trials) WHERE trials > 1;
 CREATE INDEX by_candidate ON node(candidate, id) WHERE candidate IS NOT NULL;
@@ -278,7 +280,7 @@ class Index:
             if row is not None:
                 base, debugs = row[0], row[1] + 1 if is_debug else 0
         self._run(
-            f"INSERT INTO node VALUES({', '.join('?' * 16)})",
+            f"INSERT INTO node VALUES({', '.join('?' * 17)})",
             node.id,
             base,
             debugs,
@@ -292,6 +294,7 @@ class Index:
             node.status,
             node.verdict,
             (node.judged.rules or "") if node.judged else "",
+            _place(node),
             node.is_settled,
             len(node.trials),
             sum(_microseconds(trial.duration) for trial in node.trials),
@@ -320,6 +323,12 @@ def _scores(node: Node) -> Iterator[tuple[str, float | None, float | None, int]]
         if values or node.value(metric) is not None:
             squares = sum_squares(values) if len(values) > 1 else None
             yield metric, node.value(metric), squares, max(len(values) - 1, 0)
+
+
+def _place(node: Node) -> int | None:
+    if node.plan is not None:
+        return min(node.plan.place, LARGEST)
+    return None if node.judged is None or node.judged.error_spent is None else 0
 
 
 def _microseconds(seconds: float) -> int:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ..record.facts import PARTIAL, Metric, Status, Verdict
+from ..record.facts import PARTIAL, Metric, Plan, Status, Verdict
 from ..record.records import Action, Judge, Measure, Propose, Record
 
 _NO_ANSWERS = (Status.CANCELLED, Status.LOST, Status.DENIED, Status.DUPLICATE)
@@ -58,7 +58,7 @@ class Node:
         verdict they ask for a new one.
         """
         is_weighed = len(self.trials) == self.weighed
-        if self.judged is not None and (self.is_kept or (is_weighed and not self.contends)):
+        if self.judged is not None and (self.is_kept or (is_weighed and not self.is_on_trial)):
             return Action.JUDGE
         return Action.MEASURE if self.trials else Action.PROPOSE
 
@@ -138,9 +138,21 @@ class Node:
         return mean(tuple(values_of(self.estimating, metric).values()))
 
     @property
-    def contends(self) -> bool:
-        """Whether it was judged anew, and waits for further trials."""
-        return self.judged is not None and self.judged.verdict is Verdict.CONTEND
+    def is_on_trial(self) -> bool:
+        """Whether it has a share of the error, and waits for the trials that it pays for."""
+        said = self.judged
+        return said is not None and said.verdict is Verdict.CONTEND and said.error_spent is not None
+
+    @property
+    def plan(self) -> Plan | None:
+        """How it is confirmed or was; None where nobody tried, or by the older rules."""
+        return None if self.judged is None else self.judged.plan
+
+    @property
+    def fresh(self) -> tuple[Measure, ...]:
+        """The trials that had no part in its selection; all of a baseline's, and where none had."""
+        later = self.trials[self.weighed :] if self.is_kept and self.parents else ()
+        return later or self.trials
 
     @property
     def is_held_otherwise(self) -> bool:

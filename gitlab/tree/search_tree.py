@@ -153,11 +153,12 @@ class SearchTree:
         )
 
     def best(self, metric: str, goal: Goal, most: int) -> Sequence[int]:
-        """The best nodes that were kept or discarded, the best first."""
+        """The best nodes that did not fail, the best first."""
         order = "" if goal == "minimize" else "DESC"
         return self.ids(
             f"SELECT s.id FROM score s CROSS JOIN node n ON n.id = s.id WHERE s.{_ROOTED}"
-            " AND s.metric = ? AND s.value IS NOT NULL AND n.verdict IN ('keep', 'discard')"
+            " AND s.metric = ? AND s.value IS NOT NULL"
+            " AND n.verdict IN ('keep', 'contend', 'discard')"
             f" ORDER BY s.value {order}, s.id LIMIT ?",
             *(self.base, metric, most),
         )
@@ -215,6 +216,41 @@ class SearchTree:
         )
         return int(count)
 
+    def unconfirmed(self, metric: str, goal: Goal, most: int) -> Sequence[int]:
+        """The best of the nodes that did not fail and that nobody tried to confirm."""
+        order = "" if goal == "minimize" else "DESC"
+        return self.ids(
+            f"SELECT s.id FROM score s CROSS JOIN node n ON n.id = s.id WHERE s.{_ROOTED}"
+            " AND s.metric = ? AND s.value IS NOT NULL AND n.place IS NULL"
+            " AND n.parent IS NOT NULL AND n.verdict IN ('contend', 'discard')"
+            f" ORDER BY s.value {order}, s.id LIMIT ?",
+            *(self.base, metric, most),
+        )
+
+    def places(self) -> list[tuple[int, int]]:
+        """Each node that has a place in the error budget, with it.
+
+        Not those that were ever promoted: they handed it on.
+        """
+        handed_on = [promotion.node for promotion in self.promotions]
+        return self.rows(
+            f"SELECT id, place FROM node WHERE {_ROOTED} AND place IS NOT NULL"
+            " AND id NOT IN (SELECT value FROM json_each(?))",
+            *(self.base, json.dumps(handed_on)),
+        )
+
+    def trials_here(self) -> tuple[int, int]:
+        """The nodes of the present base, and their trials."""
+        sql = f"SELECT ifnull(sum(nodes), 0), ifnull(sum(trials), 0) FROM tally WHERE {_ROOTED}"
+        ((nodes, trials),) = self.rows(sql, self.base)
+        return int(nodes), int(trials)
+
+    def measured_after(self, node: int) -> int:
+        """How many nodes of the present base with a higher id have a trial."""
+        sql = f"SELECT count(*) FROM node WHERE {_ROOTED} AND trials > 0 AND id > ?"
+        ((count,),) = self.rows(sql, self.base, node)
+        return int(count)
+
     def spreads(self, metric: str) -> list[tuple[float, int]]:
         """Of each replicated node the squared distances from its mean, summed.
 
@@ -249,7 +285,9 @@ class SearchTree:
         Not those that another stands for: one that grew from it on its own base and is ahead
         itself, or its transfer, unless the next base came before that one's trial said anything.
         """
-        is_ahead = "{0}.status = 'ok' AND (NOT {0}.is_settled OR {0}.verdict = 'keep')"
+        is_ahead = (
+            "{0}.status = 'ok' AND (NOT {0}.is_settled OR {0}.verdict IN ('keep', 'contend'))"
+        )
         said_nothing = ", ".join(f"'{status}'" for status in (Status.LOST, Status.CANCELLED))
         ids = self.ids(
             f"SELECT id FROM node WHERE NOT {_ROOTED} AND base > 0 AND parent IS NOT NULL"

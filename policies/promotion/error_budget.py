@@ -6,6 +6,9 @@ J. Tian and A. Ramdas, Online control of the familywise error rate, 2021). Who w
 its part on: a claim that holds costs nothing, and one that does not is what the budget bounds.
 """
 
+from collections.abc import Sequence
+from itertools import count
+
 from ...gitlab.tree.node import Node
 from ..search.tree import Tree
 from .replication import SCREEN
@@ -25,3 +28,13 @@ def share(tree: Tree, node: Node, confidence: float) -> float:
 def part(place: int, confidence: float) -> float:
     """What the `place`-th candidate to be confirmed may spend, counted from 1."""
     return (1 - confidence) / (place * (place + 1))
+
+
+def free_place(taken: Sequence[tuple[int, int]]) -> int:
+    """The first place that no node has, of those that were confirmed and not promoted.
+
+    `taken` is each such node with its place; 0 is one from before places were on record.
+    """
+    places = {place for _, place in taken}
+    unnamed = sum(place == 0 for _, place in taken)
+    return next(place for place in count(1 + unnamed) if place not in places)

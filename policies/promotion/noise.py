@@ -17,6 +17,7 @@ from ..search.tree import Tree
 from .replication import FIRST
 
 _NEARLY_NORMAL = 200
+_A_FEW = 3
 
 
 def pooled(groups: Iterable[tuple[float, ...]]) -> Noise:
@@ -42,6 +43,12 @@ def _noise(spreads: Sequence[tuple[float, int]]) -> Noise:
 def noise_floor(tree: Tree, metric: str) -> Noise:
     """The noise of `metric` that trials of the same node of the present base show."""
     return _noise(tree.spreads(metric))
+
+
+def own_noise(trials: Sequence[Measure], metric: str, known: Noise | None) -> Noise | None:
+    """That of one node's trials where they are a few and vary, else what is known of all."""
+    found = pooled([tuple(values_of(trials, metric).values())])
+    return found if known is not None and found.freedom >= _A_FEW and found.sd else known
 
 
 @dataclass(frozen=True)

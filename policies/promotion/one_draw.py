@@ -18,7 +18,12 @@ _STILL = 0.01
 
 def is_one_draw(values: Collection[float], noise: Noise) -> bool:
     """Whether so many replicates as show the noise of a baseline do not vary."""
-    return len(values) >= FIRST and max(values) - min(values) <= _STILL * noise.sd
+    return len(values) >= FIRST and is_still(values, noise)
+
+
+def is_still(values: Collection[float], noise: Noise) -> bool:
+    """Whether more than one value do not vary."""
+    return len(values) > 1 and max(values) - min(values) <= _STILL * noise.sd
 
 
 def luck(noise: Noise, picked_from: int, compared_with: int, error: float) -> float:

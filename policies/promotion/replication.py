@@ -11,6 +11,8 @@ from itertools import count
 from random import Random
 from typing import Literal
 
+from ...gitlab.record.facts import Plan
+
 SCREEN = 3
 """Replicates that decide whether a candidate is worth confirming."""
 ESTIMATE = 3
@@ -62,9 +64,35 @@ def _next_timed(candidate: Collection[int], incumbent: Collection[int]) -> Turn:
     return "candidate", latest + 1
 
 
+def next_of_plan(
+    plan: Plan, candidate: Collection[int], incumbent: Collection[int], fresh: int, timing: bool
+) -> Turn:
+    """Who runs which replicate next, of a candidate that is confirmed by a plan.
+
+    Both sides have run what is named; `fresh` of the incumbent's had no part in its selection.
+    """
+    ours = [*candidate][plan.after :]
+    if plan.paired and timing:
+        return _next_timed(ours, incumbent)
+    if plan.paired:
+        open_pairs = [replicate for replicate in ours if replicate not in incumbent]
+        if open_pairs:
+            return "incumbent", min(open_pairs)
+        replicate = _next_paired(candidate)
+        is_theirs = replicate not in incumbent and not replicate % 2
+        return ("incumbent" if is_theirs else "candidate"), replicate
+    if fresh < max(len(ours), 2):
+        return "incumbent", next_fresh(incumbent)
+    return "candidate", _next_compared(candidate)
+
+
+def _next_paired(done: Collection[int]) -> int:
+    return next(n for n in count(FIRST + 1) if n not in done)
+
+
 def may_follow(done: Collection[int], replicate: int, timing: bool) -> bool:
     """Whether `replicate` may be next after `done`: no seed is picked or left out."""
-    if replicate == next_fresh(done) or replicate == _next_compared(done):
+    if replicate in (next_fresh(done), _next_compared(done), _next_paired(done)):
         return True
     return timing and replicate > max(done, default=0)
 

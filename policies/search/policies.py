@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
 
-from ...gitlab.record.facts import Goal, Operator, Status
+from ...gitlab.record.facts import Goal, Operator, Status, Verdict
 from ...gitlab.tree.node import Node
 from .tree import Tree
 
@@ -37,16 +37,16 @@ Policy = Callable[[Tree, Aim, Random], Expansion]
 
 
 def greedy(tree: Tree, aim: Aim, rng: Random) -> Expansion:
-    """Improve the incumbent; where nothing runs yet, repair the newest node."""
+    """Improve what leads; where nothing runs yet, repair the newest node."""
     if tree.incumbent is not None:
-        return Expansion((tree.incumbent,), Operator.IMPROVE)
+        return Expansion((_lead(tree, aim, tree.incumbent),), Operator.IMPROVE)
     return Expansion((tree.newest_change(),), Operator.DEBUG)
 
 
 def tree_search(tree: Tree, aim: Aim, rng: Random) -> Expansion:
     """AIDE's policy (arXiv 2502.13138): now and then repair a failed leaf, else improve.
 
-    It improves the incumbent, and in one of five steps another of the best nodes, so that a local
+    It improves what leads, and in one of five steps another of the best nodes, so that a local
     optimum is left again.
     """
     if tree.incumbent is None:
@@ -57,7 +57,13 @@ def tree_search(tree: Tree, aim: Aim, rng: Random) -> Expansion:
     if rng.random() < _EXPLORE_CHANCE:
         best = tree.best(aim.metric, aim.goal, _EXPLORE_AMONG)
         return Expansion((tree.nodes[rng.choice(best)],), Operator.IMPROVE)
-    return Expansion((tree.incumbent,), Operator.IMPROVE)
+    return Expansion((_lead(tree, aim, tree.incumbent),), Operator.IMPROVE)
+
+
+def _lead(tree: Tree, aim: Aim, incumbent: Node) -> Node:
+    """The best contender where it is ahead of all else, else the incumbent."""
+    best = [tree.nodes[node] for node in tree.best(aim.metric, aim.goal, 1)]
+    return next((node for node in best if node.verdict is Verdict.CONTEND), incumbent)
 
 
 POLICIES: Mapping[str, Policy] = {"greedy": greedy, "tree": tree_search}

@@ -28,7 +28,7 @@ class Tree(Protocol):
         """
 
     def best(self, metric: str, goal: Goal, most: int) -> Sequence[int]:
-        """The best nodes that were kept or discarded, the best first."""
+        """The best nodes that did not fail, the best first."""
 
     def spent(self) -> tuple[int, float]:
         """All trials of all nodes, and the seconds they took."""

@@ -1,5 +1,6 @@
 """A person's commit costs what it changes: who works, and what is written beside, cost nothing."""
 
+import re
 import subprocess
 import sys
 import time
@@ -67,16 +68,20 @@ def test_a_candidate_in_confirmation_goes_on(tmp_path: Path) -> None:
     repository(tmp_path / "lab", {**files, "train.py": NOISY_TRAIN})
     folder = tmp_path / "lab"
     assert airesearch(folder, "init").code == 0
-    assert airesearch(folder, "run", "--trials", "7").code == 0
-    before = airesearch(folder, "show", "1", "--json").json()
+    while "Plan: " not in git(folder, "log", "--branches"):
+        assert airesearch(folder, "step").code == 0
+    planned = git(folder, "log", "--branches", "-1", "--grep=^Plan: ", "--format=%(trailers)")
+    node = re.search(r"^Node: (\d+)", planned, re.MULTILINE)
+    assert node is not None
+    before = airesearch(folder, "show", node[1], "--json").json()
     change(folder, README__md="more\n", team__yaml=yaml.safe_dump({**TEAM, "search": {}}))
     commit(folder, {"train.py": NOISY_TRAIN.replace("TAG = 0", "TAG = 0  # fixed")})
     spent = trials(folder)
     assert airesearch(folder, "run", "--trials", "12").code in (0, 3)
-    after = airesearch(folder, "show", "1", "--json").json()
+    after = airesearch(folder, "show", node[1], "--json").json()
     assert after["verdict"] == "keep"
     assert before["verdict"] != "keep"
-    assert best(folder) == 1
+    assert best(folder) == int(node[1])
     assert "GAIN = 5" in (folder / "train.py").read_text(), "another program, as the node has it"
     assert trials(folder) <= spent + 12
     assert airesearch(folder, "verify").out.endswith("everything is true\n")

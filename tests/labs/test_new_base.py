@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from noisy import TRAIN, turn
 from pushes import shared_lab
-from split_labs import best, commit, edited, split, split_files, train
+from split_labs import SCRIPT, best, commit, edited, split, split_files, train
 from toys import airesearch, git, lr, repository
 
 
@@ -18,13 +18,14 @@ from toys import airesearch, git, lr, repository
 def contended(tmp_path: Path) -> Path:
     """A noisy lab whose node 1 won, and whose node 2 is ahead and not confirmed."""
     turns = [turn(5), turn(9, 1)]
-    files = {**split_files(turns, promotion={}), "train.py": TRAIN, "lib/help.py": "HELP = 1\n"}
+    files = {**split_files(turns[:1], promotion={}), "train.py": TRAIN, "lib/help.py": "HELP = 1\n"}
     folder = repository(tmp_path / "lab", files)
     assert airesearch(folder, "init").code == 0
-    while not any(n["node"] == 2 for n in log(folder)):
-        assert airesearch(folder, "step").code == 0
+    assert airesearch(folder, "run").code == 0
+    commit(folder, {SCRIPT: split_files(turns)[SCRIPT]})
+    assert airesearch(folder, "step").code == 0
     ahead = log(folder)[0]
-    assert (ahead["node"], ahead["status"], ahead["verdict"]) == (2, "ok", None)
+    assert (ahead["node"], ahead["status"], ahead["verdict"]) == (2, "ok", "contend")
     assert best(folder) == 1
     return folder
 

@@ -27,7 +27,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("words", ["log", "best", "lineage 2", "verify"])
 def test_it_reads_as_then(lab: Path, words: str) -> None:
-    assert airesearch(lab, *words.split(), "--json").json() == THEN[words]
+    said = airesearch(lab, *words.split(), "--json").json()
+    if words == "best":
+        assert said.pop("contender") is None, "which is new"
+    assert said == THEN[words]
 
 
 def test_its_tree_is_drawn_as_then(lab: Path) -> None:

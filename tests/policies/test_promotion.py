@@ -9,8 +9,9 @@ import pytest
 from airesearch.gitlab.record.facts import Diff, Noise, Operator, Signed, Verdict
 from airesearch.gitlab.record.records import Judge, Measure, Promote, Propose, parse
 from airesearch.gitlab.tree.search_tree import Node, SearchTree
-from airesearch.policies.promotion.decide import Ruling, Standard, decide
+from airesearch.policies.promotion.decide import decide
 from airesearch.policies.promotion.error_budget import part, share
+from airesearch.policies.promotion.ruling import Ruling, Standard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from measured import trial

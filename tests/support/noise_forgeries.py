@@ -7,7 +7,8 @@ from pathlib import Path
 
 from airesearch.gitlab.record.facts import Noise, Verdict
 from airesearch.gitlab.record.records import Judge, Measure, parse
-from airesearch.policies.promotion.decide import Ruling, decide, standard_of
+from airesearch.policies.promotion.decide import decide
+from airesearch.policies.promotion.ruling import Ruling, standard_of
 from airesearch.policies.task.task import parse_task
 from forgeries import Forgery
 from forging import Forger, Raw

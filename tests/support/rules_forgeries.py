@@ -136,5 +136,5 @@ FORGERIES: dict[str, tuple[Forgery, str]] = {
     "a promotion's README, as the winner had it": (on_promotion(old_readme), "not the winner's"),
     "a promotion's Rules": (on_promotion(other_rules), "its Rules are"),
     "a verdict that contends": (says(LAST, JUDGE, "Verdict: discard", "Verdict: contend"),
-                                "contends anew, and no rules changed"),
+                                "its Verdict is contend, and the trials give discard"),
 }  # fmt: skip

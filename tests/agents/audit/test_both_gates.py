@@ -7,6 +7,7 @@ from pathlib import Path
 import forgeries
 import merge_forgeries
 import noise_forgeries
+import plan_forgeries
 import push_on_nodes
 import push_on_trunk
 import pytest
@@ -46,6 +47,7 @@ LABS: dict[Callable[[Path], Path], dict[str, tuple[forgeries.Forgery, str]]] = {
     noise_forgeries.contested: noise_forgeries.FORGERIES,
     merge_forgeries.merged: merge_forgeries.FORGERIES,
     rules_forgeries.ruled: rules_forgeries.FORGERIES,
+    plan_forgeries.planned: plan_forgeries.FORGERIES,
 }
 ATTACKS = push_on_nodes.ATTACKS | push_on_trunk.ATTACKS
 
