@@ -1,164 +1,125 @@
 """How far a search gets at equal trials, and whether what it hands over is better indeed.
 
-Landscapes of eight numbers with a known truth: a trial measures it with noise that is in
-proportion to the level, constant, or heavy-tailed. Ours is the shipped sampler with the shipped
-judge, and hands over what was promoted; the others hand over their best single trial. All start
-from the same values, and every trial counts. Reported is the true value of what was handed over,
-so luck does not show. Needs the extra `bench`: `pip install -e '.[bench]'`.
+Made landscapes with a known truth and real tasks (`landscapes.py`); a trial measures them with
+noise. Ours is the shipped sampler with the shipped allocation and judge (`campaigns.py`), and hands
+over what was promoted; the others hand over their best single trial. All start from the same
+values, and every trial counts. Reported is the true value of what was handed over, so luck does not
+show. The seeds are none that anything was tuned on. Needs `pip install -e '.[bench]'`.
 
-    python benchmarks/progress.py [--quick] [--json FILE]
+    python benchmarks/progress.py [--quick] [--labs] [--only FAMILY ...] [--json FILE]
 """
 
 import argparse
 import json
 import math
-import random
+import os
 import statistics
+import tempfile
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+# Before numpy loads: two campaigns on two cores are to take one core each.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import campaigns
 from airesearch.agents.proposers.tuner.knobs import Knob
-from airesearch.agents.proposers.tuner.knobs.domains import Range
-from airesearch.agents.proposers.tuner.sampler import Scored, suggest
-from airesearch.gitlab.record.facts import Noise, Verdict
-from airesearch.gitlab.tree.node import mean
-from airesearch.policies.promotion.decide import Rivals, Standard, weigh
-from airesearch.policies.promotion.error_budget import part
-from airesearch.policies.promotion.noise import pooled
-from airesearch.policies.promotion.replication import ESTIMATE, FIRST, SCREEN, next_turn
+from airesearch.agents.proposers.tuner.sampler import Exhausted, Scored, suggest
+from landscapes import FAMILIES, TASKS, Place, Point
 
-NAMES = tuple(f"x{place}" for place in range(8))
-Point = dict[str, float]
-KNOBS = tuple(Knob(name, 0.5, Range(0.0, 1.0)) for name in NAMES)
-STANDARD = Standard("loss", "minimize", 0.95, 0.0, 30, timing=False, simpler=None)
+BUDGETS = (50, 100, 200)
+_UNSEEN = 10_000
+"""The first seed: those that allocation and judge were tuned on are below."""
+OURS = "airesearch"
+_BEYOND_DOUBT = 1.645
 
 
-def _student(rng: random.Random) -> float:
-    return rng.gauss(0, 1) / math.sqrt(rng.gammavariate(1.5, 2) / 3) / math.sqrt(3)
-
-
-NOISES: dict[str, Callable[[random.Random, float], float]] = {
-    "in proportion, 7 %": lambda rng, level: 0.07 * level * rng.gauss(0, 1),
-    "constant, 0.01": lambda rng, _: 0.01 * rng.gauss(0, 1),
-    "heavy tails, 0.01": lambda rng, _: 0.01 * _student(rng),
-}
-
-
-@dataclass
-class Landscape:
-    """A bowl whose bottom, at 0.03, lies somewhere and is steeper one way than another."""
-
-    noise: str
-    seed: int
-    start: Point = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        rng = random.Random(self.seed)
-        self._bottom = {name: rng.uniform(0.15, 0.85) for name in NAMES}
-        self._steep = {name: rng.choice([0.05, 0.15, 0.4, 1.0]) for name in NAMES}
-        self._draws = random.Random(self.seed + 999)
-        self.trials = 0
-        while not 0.18 < self.truth(self.start) < 0.3:
-            self.start = {name: rng.random() for name in NAMES}
-
-    def truth(self, point: Point) -> float:
-        """What the mean of very many trials would be."""
-        if not point:
-            return math.inf
-        apart = sum(self._steep[n] * (point[n] - self._bottom[n]) ** 2 for n in NAMES)
-        return 0.03 + 0.9 * (1 - math.exp(-apart))
-
-    def measure(self, point: Point) -> float:
-        """One trial."""
-        self.trials += 1
-        level = self.truth(point)
-        return level + NOISES[self.noise](self._draws, level)
-
-
-@dataclass
+@dataclass(frozen=True)
 class Handed:
-    """What a campaign came to."""
+    """What a campaign came to by a budget."""
 
     truth: float
     tried: int
     """Points that were measured at all."""
+    judging: float = 0.0
+    """Share of the trials that were races, pairs and estimates."""
     false: int = 0
     """Promotions of what is no better than what it replaced."""
 
 
-@dataclass
-class _Node:
-    point: Point
-    values: dict[int, float] = field(default_factory=dict)
-
-    @property
-    def score(self) -> float | None:
-        """The mean of its trials."""
-        return mean(tuple(self.values.values()))
+Method = Callable[[Place, int, Sequence[int]], list[Handed]]
+"""Campaigns in a place with a seed, at each of the budgets."""
 
 
-def ours(land: Landscape, budget: int) -> Handed:
-    """The shipped sampler and judge, one worker."""
-    best = _Node(land.start)
-    nodes, confirmed, false = [best], 0, 0
-    for replicate in range(1, FIRST + 1):
-        best.values[replicate] = land.measure(best.point)
-
-    def noise() -> Noise:
-        return pooled(tuple(node.values.values()) for node in nodes)
-
-    while land.trials < budget:
-        past = [Scored(dict(node.point), node.score) for node in nodes]
-        found = suggest(KNOBS, past, "minimize", 1000 * land.seed + len(nodes))
-        new = _Node({name: float(found[name] or 0) for name in NAMES})
-        nodes.append(new)
-        error, ruling = part(confirmed + 1, STANDARD.confidence), None
-        while ruling is None and land.trials < budget:
-            side, replicate = next_turn(list(new.values), list(best.values), timing=False)
-            node = new if side == "candidate" else best
-            node.values[replicate] = land.measure(node.point)
-            if new.values:
-                ruling = weigh(STANDARD, Rivals(new.values, best.values), noise(), error)
-        if ruling is None or ruling.verdict is not Verdict.KEEP:
-            confirmed += len(new.values) > SCREEN
-            continue
-        for replicate in range(SCREEN + 1, SCREEN + ESTIMATE + 1):
-            new.values[replicate] = land.measure(new.point)
-        false += land.truth(new.point) >= land.truth(best.point)
-        best = new
-    return Handed(land.truth(best.point), len(nodes), false)
+def ours(place: Place, seed: int, budgets: Sequence[int]) -> list[Handed]:
+    """The shipped sampler, allocation and judge, one worker."""
+    # A budget is known beforehand, so each has a campaign of its own.
+    return [_ours(place, seed, budget) for budget in budgets]
 
 
-def greedy(land: Landscape, budget: int) -> Handed:
+def _ours(place: Place, seed: int, budget: int) -> Handed:
+    points: list[Point] = [place.start]
+
+    def proposed(node: int) -> None:
+        past = [Scored(points[one.id], one.value) for one in campaign.nodes]
+        points.append(_next_point(place, past, seed, node))
+
+    campaign = campaigns.Campaign(lambda node, n: place.measure(points[node], n), budget)
+    campaign.run(proposed)
+    chain = [0, *(node.id for node in campaign.promoted)]
+    truths = [place.truth(points[node]) for node in chain]
+    false = sum(new >= old for old, new in zip(truths[:-1], truths[1:], strict=True))
+    return Handed(truths[-1], len(points), campaign.judging / budget, false)
+
+
+def _next_point(place: Place, past: Sequence[Scored], seed: int, node: int) -> Point:
+    try:
+        return suggest(place.knobs, past, "minimize", 1000 * seed + node)
+    except Exhausted:
+        return place.start
+
+
+def greedy(place: Place, seed: int, budgets: Sequence[int]) -> list[Handed]:
     """The shipped sampler; whatever beats the best on one trial is kept."""
-    nodes = [_Node(land.start, {1: land.measure(land.start)})]
-    for _ in range(budget - 1):
-        past = [Scored(dict(node.point), node.score) for node in nodes]
-        found = suggest(KNOBS, past, "minimize", 1000 * land.seed + len(nodes))
-        point = {name: float(found[name] or 0) for name in NAMES}
-        nodes.append(_Node(point, {1: land.measure(point)}))
-    return _best_single(land, [(node.values[1], node.point) for node in nodes])
+    past = [Scored(place.start, place.measure(place.start, 1))]
+    for trial in range(2, budgets[-1] + 1):
+        point = _next_point(place, past, seed, trial - 1)
+        past.append(Scored(point, place.measure(point, trial)))
+    return _best_single(place, [(one.score or 0.0, one.values) for one in past], budgets)
 
 
-def _optuna(sampler: Callable[[int], Any], land: Landscape, budget: int) -> Handed:
+def _optuna(
+    sampler: Callable[[int], Any], place: Place, seed: int, budgets: Sequence[int]
+) -> list[Handed]:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    space = {name: optuna.distributions.FloatDistribution(0, 1) for name in NAMES}
-    study = optuna.create_study(sampler=sampler(land.seed))
-    study.enqueue_trial(land.start)
+    warnings.simplefilter("ignore")
+    study = optuna.create_study(sampler=sampler(seed))
+    study.enqueue_trial(
+        {knob.name: knob.domain.place(place.start[knob.name]) for knob in place.knobs}
+    )
+    space = {knob.name: _distribution(knob) for knob in place.knobs}
     seen = []
-    for _ in range(budget):
+    for number in range(1, budgets[-1] + 1):
         trial = study.ask(space)
-        value = land.measure(trial.params)
+        point = {knob.name: knob.domain.at(trial.params[knob.name]) for knob in place.knobs}
+        value = place.measure(point, number)
         study.tell(trial, value)
-        seen.append((value, dict(trial.params)))
-    return _best_single(land, seen)
+        seen.append((value, point))
+    return _best_single(place, seen, budgets)
+
+
+def _distribution(knob: Knob) -> Any:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution
+
+    many = knob.domain.categories
+    return CategoricalDistribution(range(many)) if many else FloatDistribution(0, 1)
 
 
 def _tpe(seed: int) -> Any:
@@ -170,7 +131,7 @@ def _tpe(seed: int) -> Any:
 def _cma(seed: int) -> Any:
     import optuna
 
-    return optuna.samplers.CmaEsSampler(seed=seed)
+    return optuna.samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
 
 
 def _uniform(seed: int) -> Any:
@@ -179,61 +140,119 @@ def _uniform(seed: int) -> Any:
     return optuna.samplers.RandomSampler(seed=seed)
 
 
-def _best_single(land: Landscape, seen: list[tuple[float, Point]]) -> Handed:
-    _, point = min(seen, key=lambda one: one[0])
-    return Handed(land.truth(point), len(seen))
+def _best_single(
+    place: Place, seen: Sequence[tuple[float, Point]], budgets: Sequence[int]
+) -> list[Handed]:
+    best = (min(seen[:budget], key=lambda one: one[0])[1] for budget in budgets)
+    return [Handed(place.truth(point), budget) for point, budget in zip(best, budgets, strict=True)]
 
 
-METHODS: dict[str, Callable[[Landscape, int], Handed]] = {
-    "airesearch": ours,
+METHODS: dict[str, Method] = {
+    OURS: ours,
     "optuna TPE": partial(_optuna, _tpe),
-    "random": partial(_optuna, _uniform),
     "CMA-ES": partial(_optuna, _cma),
+    "random": partial(_optuna, _uniform),
     "our sampler, greedy": greedy,
 }
 
 
-def campaign(noise: str, method: str, budget: int, seed: int) -> Handed:
-    """One campaign in a landscape of its own."""
-    return METHODS[method](Landscape(noise, seed), budget)
+def campaigns_of(
+    family: str, methods: Sequence[str], budgets: Sequence[int], seed: int
+) -> dict[str, list[Handed]]:
+    """Every method's campaigns in the place of one seed, and what their start is worth."""
+    found = {name: METHODS[name](FAMILIES[family](seed), seed, budgets) for name in methods}
+    place = FAMILIES[family](seed)
+    ends = [place.truth(place.start), place.bottom or 0.0]
+    return {**found, "": [Handed(end, 0) for end in ends]}
 
 
-def rows(seeds: range, budgets: tuple[int, ...]) -> Iterator[dict[str, Any]]:
-    """Each method on each noise at each budget: means with half of their 95 % interval."""
-    with ProcessPoolExecutor() as pool:
-        for noise in NOISES:
-            for budget in budgets:
-                for method in METHODS:
-                    act = partial(campaign, noise, method, budget)
-                    found = list(pool.map(act, seeds))
-                    truths = [one.truth for one in found]
+def rows(
+    families: Sequence[str], seeds: dict[str, int], budgets: Sequence[int]
+) -> Iterator[dict[str, Any]]:
+    """Each method in each family at each budget: means with half of their 95 % interval."""
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for family in families:
+            act = partial(campaigns_of, family, tuple(METHODS), budgets)
+            several = range(_UNSEEN, _UNSEEN + seeds[family])
+            found = list(pool.map(act, several))
+            spans = [_span(one) for one in found]
+            for at, budget in enumerate(budgets):
+                ends = {name: [one[name][at] for one in found] for name in METHODS}
+                truths = {name: [one.truth for one in end] for name, end in ends.items()}
+                peer = min(
+                    (name for name in METHODS if name != OURS),
+                    key=lambda name: statistics.fmean(truths[name]),
+                )
+                for name, end in ends.items():
                     yield {
-                        "noise": noise,
+                        "family": family,
                         "trials": budget,
-                        "method": method,
-                        "seeds": len(seeds),
-                        "truth": statistics.fmean(truths),
-                        "half": 1.96 * statistics.stdev(truths) / len(truths) ** 0.5,
-                        "tried": statistics.fmean(one.tried for one in found),
-                        "false_campaigns": sum(one.false > 0 for one in found),
+                        "method": name,
+                        "seeds": len(found),
+                        "truth": statistics.fmean(truths[name]),
+                        "half": 1.96 * _error(truths[name]),
+                        "tried": statistics.fmean(one.tried for one in end),
+                        "judging": statistics.fmean(one.judging for one in end),
+                        "most_judging": max(one.judging for one in end),
+                        "false": sum(one.false > 0 for one in end),
+                        **(_loss(truths, peer, spans) if name == OURS else {}),
                     }
+
+
+def _span(found: dict[str, list[Handed]]) -> float:
+    """From the start to the bottom; where nobody knows that, to the best that anybody found."""
+    start, bottom = (one.truth for one in found[""])
+    if not bottom:
+        bottom = min(one.truth for name in METHODS for one in found[name])
+    return start - bottom
+
+
+def _loss(
+    truths: dict[str, list[float]], peer: str, spans: Sequence[float]
+) -> dict[str, float | str]:
+    """Seed by seed, what ours is behind the best peer, as a share of what there was to gain."""
+    pairs = zip(truths[OURS], truths[peer], spans, strict=True)
+    apart = [(mine - other) / span for mine, other, span in pairs if span > 0]
+    mean = statistics.fmean(apart)
+    return {"peer": peer, "loss": mean, "loss_upper": mean + _BEYOND_DOUBT * _error(apart)}
+
+
+def _error(values: Sequence[float]) -> float:
+    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.inf
+
+
+def show(row: dict[str, Any]) -> None:
+    """A line of the table."""
+    value = f"{row['truth']:.4f} ± {row['half']:.4f}"
+    line = f"{row['family']:<22}{row['trials']:>7}  {row['method']:<20}{value:>18}"
+    if row["method"] == OURS:
+        line += f"{row['tried']:>6.0f}{row['judging']:>8.0%}{row['most_judging']:>6.0%}"
+        line += f"{row['false']:>4}/{row['seeds']:<4}"
+        line += f" {row['loss']:+.1%}, at most {row['loss_upper']:+.1%}, of {row['peer']}"
+    print(line, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="6 seeds, up to 100 trials")
+    parser.add_argument("--quick", action="store_true", help="a few seeds, up to 100 trials")
+    parser.add_argument("--labs", action="store_true", help="real labs, instead of the rest")
+    parser.add_argument("--only", nargs="+", choices=tuple(FAMILIES), metavar="FAMILY")
+    parser.add_argument("--seeds", type=int, metavar="N")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
-    seeds, budgets = (range(1, 7), (50, 100)) if options.quick else (range(1, 41), (50, 100, 200))
     start, found = time.perf_counter(), []
-    print(f"{'noise':<20}{'trials':>7}  {'method':<20}{'true value':>19}{'tried':>7}{'false':>7}")
-    for row in rows(seeds, budgets):
-        found.append(row)
-        value = f"{row['truth']:.4f} ± {row['half']:.4f}"
-        false = f"{row['false_campaigns']}/{row['seeds']}"
-        print(f"{row['noise']:<20}{row['trials']:>7}  {row['method']:<20}{value:>19}"
-              f"{row['tried']:>7.0f}{false:>7}", flush=True)  # fmt: skip
-    print(f"{time.perf_counter() - start:.0f} s; lower is better, the bottom is 0.03")
+    if options.labs:
+        found = _labs(options.quick, options.seeds)
+    else:
+        made, on_data = (4, 2) if options.quick else (40, 12)
+        budgets = BUDGETS[:2] if options.quick else BUDGETS
+        seeds = {name: options.seeds or (on_data if name in TASKS else made) for name in FAMILIES}
+        print(f"{'family':<22}{'trials':>7}  {'method':<20}{'true value':>18}{'tried':>6}"
+              f"{'judging':>8}{'most':>6}{'false':>6}    loss to the best peer")  # fmt: skip
+        for row in rows(options.only or tuple(FAMILIES), seeds, budgets):
+            found.append(row)
+            show(row)
+    print(f"{time.perf_counter() - start:.0f} s; lower is better")
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
 

@@ -2,9 +2,10 @@
 
 python benchmarks/promotion.py [--quick] [--json FILE] [--only PART ...]
 
-Simulated campaigns drive the judge's own decisions (`policies.promotion.decide`, the order of
-replicates, the ledger of errors) with drawn numbers for trials. Real ones run labs. Beside them the
-rule that keeps whatever beats the best by any margin, and one of five trials for every candidate.
+Simulated campaigns drive the shipped allocation and judge (`campaigns.py`) with drawn numbers for
+trials. Real ones run labs. Beside them the rule of labs without a `team.yaml`, the one that keeps
+whatever beats the best by any margin, and one of five trials for every candidate. All have the
+same trials.
 """
 
 import argparse
@@ -17,26 +18,26 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+import campaigns
 import yaml
 from airesearch.agents.campaign import Campaign
 from airesearch.agents.loop import run
 from airesearch.agents.setup.create_lab import create_example_lab
 from airesearch.gitlab.lab.lab import open_lab
-from airesearch.gitlab.record.facts import Metric, Noise, Status, Trial, Verdict
-from airesearch.gitlab.record.records import Measure
-from airesearch.gitlab.tree.search_tree import mean, values_of
+from airesearch.gitlab.record.facts import Noise, Verdict
 from airesearch.policies.promotion.decide import decide
 from airesearch.policies.promotion.error_budget import part
 from airesearch.policies.promotion.noise import pooled
 from airesearch.policies.promotion.replication import ESTIMATE, SCREEN, next_fresh, next_turn
-from airesearch.policies.promotion.ruling import Standard
 
 Draw = Callable[[random.Random], float]
 Drift = Callable[[int], float]
+LONG, SHORT = 200, 60
+"""Trials of a campaign."""
 
 
 def _lognormal(rng: random.Random) -> float:
@@ -55,6 +56,7 @@ NOISES: dict[str, Draw] = {
     "normal": lambda rng: rng.gauss(0, 1),
     "heavy tails (t, 3 df)": _student,
     "skewed (lognormal)": _lognormal,
+    "lucky tail (-lognormal)": lambda rng: -_lognormal(rng),
     "discrete (errors of 20)": _errors,
 }
 """Each with mean zero and standard deviation one."""
@@ -66,16 +68,40 @@ DRIFTS: dict[str, Drift] = {
     "load comes and goes": lambda now: 3 * math.sin(now / 15),
 }
 
+_LEVEL = 20.0
+"""The baseline's value in its own noise units, where the noise is in proportion to the value."""
+SPREADS: dict[str, Callable[[int, float], float]] = {
+    "": lambda node, truth: 1.0,
+    "in proportion": lambda node, truth: max(_LEVEL + truth, 0.0) / _LEVEL,
+    "shrinks with the search": lambda node, truth: 1 / (1 + node / 50),
+    "candidates x2": lambda node, truth: 2.0 if node else 1.0,
+    "candidates x1/2 to x2": lambda node, truth: 1.0 if not node else (0.5, 1.0, 2.0)[node % 3],
+}
+"""By which a node's noise is multiplied."""
+
 
 @dataclass(frozen=True)
 class World:
-    """What trials measure: lower is better; `effects` says how much each candidate truly gains."""
+    """What trials measure: lower is better; `effects` says how much each candidate truly gains.
+
+    Candidates beyond are as good as the first incumbent.
+    """
 
     noise: str
-    effects: tuple[float, ...]
+    effects: tuple[float, ...] = ()
+    budget: int = LONG
     drift: str = ""
+    spread: str = ""
+    shared: float = 0.0
+    """Correlation between nodes on the same seed."""
+    log: float = 0.0
+    """Spread of a metric whose logarithm is normal, in place of all other noise."""
     picks: bool = False
     """Whether candidates stay with the luckiest draw that the incumbent has on record."""
+
+    def gain(self, node: int) -> float:
+        """What a node truly gains on the baseline."""
+        return self.effects[node - 1] if 0 < node <= len(self.effects) else 0.0
 
 
 @dataclass
@@ -85,6 +111,8 @@ class Outcome:
     false: int = 0
     found: int = 0
     trials: int = 0
+    judging: float = 0.0
+    """Share of the trials that were races, pairs and estimates."""
     gaps: list[float] = field(default_factory=list)
 
 
@@ -93,97 +121,99 @@ class Bench:
 
     def __init__(self, world: World, seed: int) -> None:
         self._rng = random.Random(seed)
+        self._world, self._seed = world, seed
         self._draw = NOISES[world.noise]
+        self._spread = SPREADS[world.spread]
         self._drift = DRIFTS.get(world.drift, lambda _: 0.0)
+        self._together: dict[int, float] = {}
+        self.picked: dict[int, float] = {}
+        """The draw with which a node stays, whatever its seed."""
         self.count = 0
 
-    def value(self, truth: float) -> float:
+    @property
+    def left(self) -> int:
+        """Trials that may follow."""
+        return self._world.budget - self.count
+
+    def value(self, node: int, replicate: int) -> float:
         """One trial's metric."""
         self.count += 1
-        return truth + self._draw(self._rng) + self._drift(self.count)
-
-
-class Side:
-    """A node: what it truly is worth, and its recorded trials."""
-
-    def __init__(self, bench: Bench, node: int, truth: float, drawn: float | None = None) -> None:
-        self.truth = truth
-        self.trials: list[Measure] = []
-        self.weighed = 0
-        self._bench, self._node, self._drawn = bench, node, drawn
-
-    @property
-    def done(self) -> list[int]:
-        """The replicates it has run."""
-        return [trial.trial.replicate for trial in self.trials]
-
-    def run(self, replicate: int) -> None:
-        """One more trial."""
-        drawn = self._bench.value(self.truth)
-        value = drawn if self._drawn is None else self._drawn
-        metric = Metric("error", value)
-        self.trials.append(_BLANK(trial=Trial(self._node, replicate), metric=(metric,)))
-
-    @property
-    def reported(self) -> float:
-        """The estimate a promotion records."""
-        found = mean(tuple(values_of(self.trials[self.weighed :], "error").values()))
-        assert found is not None
-        return found
-
-
-_BLANK = partial(
-    Measure,
-    agent="runner",
-    subject="",
-    node=0,
-    candidate="",
-    protocol="",
-    status=Status.OK,
-    seed=0,
-    duration=0.0,
-    peak_memory=0,
-    output_bytes=0,
-    executor="local",
-    sandbox="none",
-    evaluator="pinned",
-    environment="",
-)
+        truth = -self._world.gain(node)
+        if self._world.log:
+            return math.exp(truth + self._world.log * self._rng.gauss(0, 1))
+        if node in self.picked:
+            return self.picked[node]
+        drawn = self._draw(self._rng)
+        if shared := self._world.shared:
+            if replicate not in self._together:
+                common = random.Random(self._seed * 10_000 + replicate)
+                self._together[replicate] = self._draw(common)
+            drawn = math.sqrt(shared) * self._together[replicate] + math.sqrt(1 - shared) * drawn
+        return truth + drawn * self._spread(node, truth) + self._drift(self.count)
 
 
 def ours(world: World, seed: int, timing: bool = False) -> Outcome:
-    """A campaign under our rule; it goes on after a promotion, from the new incumbent."""
-    standard = Standard("error", "minimize", 0.95, 0.0, 30, timing, None)
+    """A campaign as labs with a `team.yaml` run it."""
     bench, out = Bench(world, seed), Outcome()
-    best = Side(bench, 0, 0.0)
-    sides = [best]
+    standard = replace(campaigns.STANDARD, timing=timing)
+    campaign = campaigns.Campaign(bench.value, world.budget, standard)
+
+    def proposed(node: int) -> None:
+        if world.picks:
+            bench.picked[node] = min(campaign.incumbent.values.values())
+
+    campaign.run(proposed)
+    best = campaign.nodes[0]
+    for node in campaign.promoted:
+        first = node.trials[node.weighed : node.weighed + ESTIMATE]
+        told = statistics.fmean(campaigns.values_of(first, campaigns.METRIC).values())
+        gained = world.gain(node.id) - world.gain(best.id)
+        _promoted(out, gained, told + world.gain(node.id))
+        best = node
+    out.trials, out.judging = bench.count, campaign.judging / bench.count
+    return out
+
+
+def before(world: World, seed: int, most: int = 10**9) -> Outcome:
+    """The rule of labs without a `team.yaml`: each candidate is judged before the next."""
+    standard = replace(campaigns.STANDARD, staged=False)
+    bench, out = Bench(world, seed), Outcome()
+    best = campaigns.Node(0)
+    nodes = [best]
 
     def noise() -> Noise:
-        groups = (values_of(side.trials, "error") for side in sides if len(side.trials) > 1)
+        groups = (node.values for node in nodes if len(node.values) > 1)
         return pooled(tuple(group.values()) for group in groups)
 
+    def run(node: campaigns.Node, replicate: int) -> None:
+        node.took(campaigns.measured(node.id, replicate, bench.value(node.id, replicate)))
+
     while decide(standard, best.trials, None, noise() if best.trials else pooled([]), 1) is None:
-        best.run(next_fresh(best.done))
+        run(best, next_fresh(best.done))
     confirmed = 0
-    for node, gain in enumerate(world.effects, 1):
-        lucky = min(values_of(best.trials, "error").values()) if world.picks else None
-        new = Side(bench, node, -gain, lucky)
-        sides.append(new)
+    while bench.left > 0 and len(nodes) <= most:
+        new = campaigns.Node(len(nodes))
+        if world.picks:
+            bench.picked[new.id] = min(best.values.values())
+        nodes.append(new)
         error, ruling = part(confirmed + 1, standard.confidence), None
-        while ruling is None:
-            side, replicate = next_turn(new.done, best.done, timing)
-            (new if side == "candidate" else best).run(replicate)
+        while ruling is None and bench.left > 0:
+            side, replicate = next_turn(new.done, best.done, standard.timing)
+            run(new if side == "candidate" else best, replicate)
             if new.trials:
                 ruling = decide(standard, new.trials, best.trials, noise(), error)
-        if ruling.verdict is not Verdict.KEEP:
+        if ruling is None or ruling.verdict is not Verdict.KEEP:
             confirmed += len(new.trials) > SCREEN
             continue
         new.weighed = len(new.trials)
         for _ in range(ESTIMATE):
-            new.run(next_fresh(new.done))
-        _promoted(out, best.truth - new.truth, new.reported - new.truth)
+            run(new, next_fresh(new.done))
+        new.settle(ruling.verdict)
+        gained = world.gain(new.id) - world.gain(best.id)
+        _promoted(out, gained, new.value + world.gain(new.id))
         best = new
     out.trials = bench.count
+    out.judging = max(bench.count - len(nodes) - 5, 0) / bench.count
     return out
 
 
@@ -199,14 +229,18 @@ def five(world: World, seed: int) -> Outcome:
 
 def _by_mean(world: World, seed: int, trials: int) -> Outcome:
     bench, out = Bench(world, seed), Outcome()
-    truth = 0.0
-    best = statistics.fmean(bench.value(truth) for _ in range(trials))
-    for gain in world.effects:
-        value = statistics.fmean(bench.value(-gain) for _ in range(trials))
+
+    def mean(node: int) -> float:
+        return statistics.fmean(bench.value(node, n) for n in range(1, trials + 1))
+
+    kept, best, node = 0, mean(0), 0
+    while bench.left >= trials:
+        node += 1
+        value = mean(node)
         if value < best:
-            _promoted(out, truth + gain, value + gain)
-            best, truth = value, -gain
-    out.trials = bench.count
+            _promoted(out, world.gain(node) - world.gain(kept), value + world.gain(node))
+            best, kept = value, node
+    out.trials, out.judging = bench.count, (trials - 1) / trials
     return out
 
 
@@ -218,6 +252,7 @@ def _promoted(out: Outcome, gained: float, gap: float) -> None:
 
 RULES: dict[str, Callable[[World, int], Outcome]] = {
     "airesearch": ours,
+    "before": before,
     "five trials each": five,
     "greedy": greedy,
 }
@@ -236,21 +271,24 @@ class Row:
     false_upper: float
     """Its upper 95 % bound (Wilson)."""
     found: float
-    """Share of campaigns that promoted the true improvement."""
+    """Share of campaigns that promoted a true improvement."""
     trials: float
     """Trials a campaign."""
+    judging: float
+    """Share of them that judging took."""
+    most_judging: float
+    """The same, of the campaign where it was largest."""
     bias: float | None
     """Mean of reported minus true value over promoted nodes, in noise units; negative flatters."""
 
 
 def measured(
-    title: str, case: str, rule: str, worlds: Callable[[int], World], campaigns: int, **how: bool
+    title: str, case: str, rule: str, worlds: Callable[[int], World], campaigns: int, **how: int
 ) -> Row:
     """Many campaigns under one rule, on all processors."""
-    act = partial(RULES[rule], **how)
+    act = partial(_one, rule, worlds, how)
     with ProcessPoolExecutor() as pool:
-        jobs = (pool.submit(act, worlds(seed), seed) for seed in range(campaigns))
-        outs = [job.result() for job in list(jobs)]
+        outs = list(pool.map(act, range(campaigns), chunksize=max(campaigns // 40, 1)))
     false = sum(out.false > 0 for out in outs)
     gaps = [gap for out in outs for gap in out.gaps]
     return Row(
@@ -262,8 +300,15 @@ def measured(
         _upper(false, campaigns),
         sum(out.found > 0 for out in outs) / campaigns,
         statistics.fmean(out.trials for out in outs),
+        statistics.fmean(out.judging for out in outs),
+        max(out.judging for out in outs),
         statistics.fmean(gaps) if gaps else None,
     )
+
+
+def _one(rule: str, worlds: Callable[[int], World], how: dict[str, int], seed: int) -> Outcome:
+    act = partial(RULES[rule], **how)
+    return act(worlds(seed), seed)
 
 
 def _upper(hits: int, count: int, z: float = 1.96) -> float:
@@ -273,61 +318,86 @@ def _upper(hits: int, count: int, z: float = 1.96) -> float:
     return (middle + reach) / (1 + z * z / count)
 
 
-def nulls(campaigns: int) -> Iterator[Row]:
-    """Two hundred candidates that are all equal to the incumbent."""
-    for noise in NOISES:
-        world = partial(_world, noise, 200, "")
-        for rule in RULES:
-            yield measured("null", noise, rule, world, campaigns)
-        picked = partial(_picked, noise)
-        yield measured(
-            "null", f"{noise.partition('(')[0]}, seed picked", "airesearch", picked, campaigns
-        )
+def _always(world: World, seed: int) -> World:
+    return world
 
 
-def power(campaigns: int) -> Iterator[Row]:
-    """One true improvement somewhere among fifty nulls."""
-    for size in (1.0, 2.0, 3.0):
-        for rule in RULES:
-            world = partial(_hidden, size)
-            yield measured("power", f"one gain of {size:g} sd in 51", rule, world, campaigns)
+def _worse(world: World, seed: int) -> World:
+    """Half of the candidates are worse, by up to the baseline's value."""
+    rng = random.Random(seed)
+    effects = (-rng.choice((0.0, rng.uniform(0, _LEVEL))) for _ in range(world.budget))
+    return replace(world, effects=tuple(effects))
 
 
-def bias(campaigns: int) -> Iterator[Row]:
-    """Gains of all sizes, many of them too small to be worth it."""
-    for rule in RULES:
-        yield measured("bias", "40 gains, 0 to 4 sd, growing", rule, _growing, campaigns)
-
-
-def drifts(campaigns: int) -> Iterator[Row]:
-    """Nulls while the machine's load moves the metric, with pairs run back to back and without."""
-    for drift in DRIFTS:
-        world = partial(_world, "normal", 100, drift)
-        yield measured("drift", drift, "airesearch", world, campaigns, timing=True)
-        yield measured("drift", drift, "airesearch", world, campaigns)
-        yield measured("drift", drift, "greedy", world, campaigns)
-
-
-def _world(noise: str, candidates: int, drift: str, seed: int) -> World:
-    return World(noise, (0.0,) * candidates, drift)
-
-
-def _picked(noise: str, seed: int) -> World:
-    return World(noise, (0.0,) * 20, picks=True)
-
-
-def _hidden(size: float, seed: int) -> World:
+def _hidden(size: float, budget: int, seed: int) -> World:
     place = random.Random(seed).randrange(51)
-    return World("normal", tuple(size * (n == place) for n in range(51)))
+    return World("normal", tuple(size * (n == place) for n in range(51)), budget)
 
 
 def _growing(seed: int) -> World:
     rng = random.Random(seed)
     truth, effects = 0.0, []
-    for _ in range(40):
+    for _ in range(LONG):
         effects.append(truth + rng.choice((0.0, 0.0, 0.5, 1.0, 2.0, 4.0)))
-        truth = max(truth, effects[-1]) if rng.random() < 0.3 else truth
+        truth = max(truth, effects[-1]) if rng.random() < 0.06 else truth
     return World("normal", tuple(effects))
+
+
+NULLS: dict[str, Callable[[int], World]] = {
+    **{noise: partial(_always, World(noise)) for noise in NOISES},
+    "normal, 60 trials": partial(_always, World("normal", budget=SHORT)),
+    "lucky tail, 60 trials": partial(_always, World("lucky tail (-lognormal)", budget=SHORT)),
+    "in proportion to the level": partial(_worse, World("normal", spread="in proportion")),
+    "shrinks with the search": partial(_always, World("normal", spread="shrinks with the search")),
+    "seeds shared, 0.9": partial(_always, World("normal", shared=0.9)),
+    "seeds shared, lucky tail": partial(_always, World("lucky tail (-lognormal)", shared=0.9)),
+    "log scale, spread 0.5": partial(_always, World("normal", log=0.5)),
+    "candidates noisier, x2": partial(_always, World("normal", spread="candidates x2")),
+    "noise x1/2 to x2": partial(_always, World("normal", spread="candidates x1/2 to x2")),
+}
+"""Candidates that are equal to the incumbent, or worse, whatever their noise."""
+
+
+def nulls(campaigns: int) -> Iterator[Row]:
+    """Candidates that are no better than the incumbent."""
+    for case, world in NULLS.items():
+        for rule in ("airesearch",):
+            yield measured("null", case, rule, world, campaigns)
+    for noise in NOISES:
+        case = f"{noise.partition('(')[0]}, seed picked"
+        picked = partial(_always, World(noise, budget=SHORT, picks=True))
+        yield measured("null", case, "airesearch", picked, campaigns)
+
+
+def power(campaigns: int) -> Iterator[Row]:
+    """One true improvement among fifty nulls; ours has a share of the older rule's trials."""
+    for size in (1.0, 2.0, 3.0):
+        case = f"one gain of {size:g} sd in 51"
+        endless = partial(_hidden, size, 10**9)
+        old = measured("power", case, "before", endless, campaigns, most=51)
+        yield old
+        for share in (0.5, 0.75, 1.0):
+            world = partial(_hidden, size, round(old.trials * share))
+            yield measured("power", f"{case}, {share:.0%}", "airesearch", world, campaigns)
+        for rule in ("five trials each", "greedy"):
+            yield measured(
+                "power", case, rule, partial(_hidden, size, round(old.trials)), campaigns
+            )
+
+
+def bias(campaigns: int) -> Iterator[Row]:
+    """Gains of all sizes, many of them too small to be worth it."""
+    for rule in RULES:
+        yield measured("bias", "gains of 0 to 4 sd, growing", rule, _growing, campaigns)
+
+
+def drifts(campaigns: int) -> Iterator[Row]:
+    """Nulls while the machine's load moves the metric, with pairs run back to back and without."""
+    for drift in DRIFTS:
+        world = partial(_always, World("normal", drift=drift))
+        yield measured("drift", drift, "airesearch", world, campaigns, timing=True)
+        yield measured("drift", drift, "airesearch", world, campaigns)
+        yield measured("drift", drift, "greedy", world, campaigns)
 
 
 # Real labs: the same judge, with git, processes and an evaluator around it.
@@ -453,21 +523,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer campaigns, under two minutes")
     parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--campaigns", type=int, metavar="N")
     parts = ("null", "power", "bias", "drift", "real")
     parser.add_argument("--only", nargs="+", choices=parts, default=parts, metavar="PART")
     wanted = parser.parse_args()
-    campaigns, trials = (20, 12) if wanted.quick else (1000, 100)
+    campaigns, trials = (12, 12) if wanted.quick else (1000, 100)
+    campaigns = wanted.campaigns or campaigns
     simulated = {"null": nulls, "power": power, "bias": bias, "drift": drifts}
     rows: list[Row] = []
-    print(f"{'part':<6} {'case':<27} {'rule':<25} {'campaigns':>9} {'false':>7} {'upper':>7}"
-          f" {'found':>6} {'trials':>7} {'bias':>7}")  # fmt: skip
+    print(f"{'part':<6} {'case':<29} {'rule':<25} {'campaigns':>9} {'false':>7} {'upper':>7}"
+          f" {'found':>6} {'trials':>7} {'judging':>7} {'most':>5} {'bias':>7}")  # fmt: skip
     for part_name in wanted.only:
         for row in simulated.get(part_name, lambda _: iter(()))(campaigns):
             rows.append(row)
             gap = "" if row.bias is None else f"{row.bias:+.3f}"
-            print(f"{row.part:<6} {row.case:<27} {row.rule:<25} {row.campaigns:>9}"
+            print(f"{row.part:<6} {row.case:<29} {row.rule:<25} {row.campaigns:>9}"
                   f" {row.false:>7.2%} {row.false_upper:>7.2%} {row.found:>6.1%}"
-                  f" {row.trials:>7.0f} {gap:>7}", flush=True)  # fmt: skip
+                  f" {row.trials:>7.0f} {row.judging:>7.0%} {row.most_judging:>5.0%}"
+                  f" {gap:>7}", flush=True)  # fmt: skip
     lived: list[Lived] = []
     for act in (exact, charlm_nulls, charlm_gains) if "real" in wanted.only else ():
         lived.append(act(trials if act is not exact else 20))
