@@ -19,6 +19,7 @@ Act = Callable[[random.Random, float], float]
 FRESH = 8
 """Seeds that tell the true value of a real task's point."""
 _NO_END = 10_000
+_DIVERGED = 10.0
 
 
 def _student(rng: random.Random) -> float:
@@ -256,10 +257,13 @@ def _error(task: _Task, point: Point, seed: int) -> float:
     train, test = rows[: task.rows], rows[task.rows :][:400]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fitted = task.model(point, seed % 2**31).fit(values[train], target[train])
+        try:
+            fitted = task.model(point, seed % 2**31).fit(values[train], target[train])
+        except ValueError:  # it diverged
+            return _DIVERGED
     told = fitted.predict(values[test])
     if task.regression:
-        return float(min(np.mean((told - target[test]) ** 2), 10.0))
+        return float(min(np.mean((told - target[test]) ** 2), _DIVERGED))
     return float(np.mean(told != target[test]))
 
 

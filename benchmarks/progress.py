@@ -6,7 +6,7 @@ over what was promoted; the others hand over their best single trial. All start 
 values, and every trial counts. Reported is the true value of what was handed over, so luck does not
 show. The seeds are none that anything was tuned on. Needs `pip install -e '.[bench]'`.
 
-    python benchmarks/progress.py [--quick] [--labs] [--only FAMILY ...] [--json FILE]
+    python benchmarks/progress.py [--quick] [--only FAMILY ...] [--json FILE]
 """
 
 import argparse
@@ -14,13 +14,13 @@ import json
 import math
 import os
 import statistics
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +73,7 @@ def _ours(place: Place, seed: int, budget: int) -> Handed:
     campaign.run(proposed)
     chain = [0, *(node.id for node in campaign.promoted)]
     truths = [place.truth(points[node]) for node in chain]
-    false = sum(new >= old for old, new in zip(truths[:-1], truths[1:], strict=True))
+    false = sum(new >= old for old, new in pairwise(truths))
     return Handed(truths[-1], len(points), campaign.judging / budget, false)
 
 
@@ -235,23 +235,19 @@ def show(row: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a few seeds, up to 100 trials")
-    parser.add_argument("--labs", action="store_true", help="real labs, instead of the rest")
     parser.add_argument("--only", nargs="+", choices=tuple(FAMILIES), metavar="FAMILY")
     parser.add_argument("--seeds", type=int, metavar="N")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     start, found = time.perf_counter(), []
-    if options.labs:
-        found = _labs(options.quick, options.seeds)
-    else:
-        made, on_data = (4, 2) if options.quick else (40, 12)
-        budgets = BUDGETS[:2] if options.quick else BUDGETS
-        seeds = {name: options.seeds or (on_data if name in TASKS else made) for name in FAMILIES}
-        print(f"{'family':<22}{'trials':>7}  {'method':<20}{'true value':>18}{'tried':>6}"
-              f"{'judging':>8}{'most':>6}{'false':>6}    loss to the best peer")  # fmt: skip
-        for row in rows(options.only or tuple(FAMILIES), seeds, budgets):
-            found.append(row)
-            show(row)
+    made, on_data = (4, 2) if options.quick else (40, 12)
+    budgets = BUDGETS[:2] if options.quick else BUDGETS
+    seeds = {name: options.seeds or (on_data if name in TASKS else made) for name in FAMILIES}
+    print(f"{'family':<22}{'trials':>7}  {'method':<20}{'true value':>18}{'tried':>6}"
+          f"{'judging':>8}{'most':>6}{'false':>6}    loss to the best peer")  # fmt: skip
+    for row in rows(options.only or tuple(FAMILIES), seeds, budgets):
+        found.append(row)
+        show(row)
     print(f"{time.perf_counter() - start:.0f} s; lower is better")
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")

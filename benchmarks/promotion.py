@@ -361,7 +361,7 @@ NULLS: dict[str, Callable[[int], World]] = {
 def nulls(campaigns: int) -> Iterator[Row]:
     """Candidates that are no better than the incumbent."""
     for case, world in NULLS.items():
-        for rule in ("airesearch",):
+        for rule in RULES if case in NOISES else ("airesearch", "greedy"):
             yield measured("null", case, rule, world, campaigns)
     for noise in NOISES:
         case = f"{noise.partition('(')[0]}, seed picked"
