@@ -71,5 +71,9 @@ def _shrunk(values: Sequence[float], prior: float, known: int) -> tuple[float, i
     weight = min(known, PRIOR_FREEDOM)
     freedom = weight + len(values) - 1
     shrunk = (weight * prior + sum_squares(values)) / max(freedom, 1)
-    # Towards the incumbent's only where that is more: a candidate may be the noisier one.
-    return max(shrunk, _variance(values)), max(freedom, 1)
+    # A candidate may be the noisier one. Where it looks so, the incumbent's spread says nothing of
+    # it, and lends it no freedom either: else its luck would count as evidence.
+    own = _variance(values)
+    if own > shrunk:
+        return own, len(values) - 1
+    return shrunk, max(freedom, 1)

@@ -10,8 +10,8 @@ from itertools import combinations
 
 from ...gitlab.tree.node import mean, sum_squares
 
-LOOKS = (2, 3, 5, 8, 12, 17, 24)
-"""Fresh trials of the candidate after which the judge looks."""
+LOOKS = (3, 5, 8, 12, 17, 24)
+"""Fresh trials of the candidate after which the judge looks: two say too little of their spread."""
 _PAIRING_HELPS = 0.5
 """Correlation between nodes on the same seeds from which pairs tell more than all trials do."""
 _CLEARLY_BETTER = 2.0
