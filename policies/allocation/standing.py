@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...gitlab.record.facts import Purpose
+from ..promotion.plan import LOOKS
 
 
 @dataclass(frozen=True)
@@ -29,20 +30,20 @@ class Standing:
     """Trials of the incumbent that had no part in its selection."""
     paired: bool
     """Whether each fresh trial of a candidate needs one of the incumbent beside it."""
-    longest: int
-    """Fresh trials that a candidate may have at most."""
     since: int
     """Nodes explored after the one that is furthest ahead."""
     spent: int
     """Trials of any kind."""
     judging: int
     """Those of them which were races, pairs and estimates."""
-    is_explored: bool
-    """Whether nobody proposes anything new."""
     left: int | None
     """Trials that may follow; None where nothing says so."""
     error: float
     """What the next one to be confirmed may spend of the campaign's error."""
+    longest: int = LOOKS[-1]
+    """Fresh trials that a candidate may have at most."""
+    is_explored: bool = False
+    """Whether nobody proposes anything new."""
 
 
 @dataclass(frozen=True)
