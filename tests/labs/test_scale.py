@@ -143,7 +143,8 @@ def looked_up(tree: SearchTree) -> dict[str, Any]:
     ranked = [
         (node.value("loss"), node.id)
         for node in inside.values()
-        if node.verdict in (Verdict.KEEP, Verdict.DISCARD) and node.value("loss") is not None
+        if node.verdict in (Verdict.KEEP, Verdict.CONTEND, Verdict.DISCARD)
+        and node.value("loss") is not None
     ]
     groups = (tuple(values_of(node.trials, "loss").values()) for node in inside.values())
     return {
