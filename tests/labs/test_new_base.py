@@ -17,7 +17,7 @@ from toys import airesearch, git, lr, repository
 @pytest.fixture
 def contended(tmp_path: Path) -> Path:
     """A noisy lab whose node 1 won, and whose node 2 is ahead and not confirmed."""
-    turns = [turn(5), turn(9, 1)]
+    turns = [turn(20), turn(40, 1)]
     files = {**split_files(turns[:1], promotion={}), "train.py": TRAIN, "lib/help.py": "HELP = 1\n"}
     folder = repository(tmp_path / "lab", files)
     assert airesearch(folder, "init").code == 0
@@ -50,7 +50,7 @@ def test_code_that_no_contender_changed(contended: Path) -> None:
     assert moved["subject"] == f"transfer node 2 to node {root['node']}"
     assert best(contended) == moved["node"]
     assert "HELP = 2" in (contended / "lib" / "help.py").read_text(), "nothing is undone"
-    assert "GAIN = 9" in (contended / "train.py").read_text()
+    assert "GAIN = 40" in (contended / "train.py").read_text()
     way = [n["node"] for n in airesearch(contended, "lineage", str(moved["node"]), "--json").json()]
     assert way == [0, 1, root["node"], moved["node"]]
     facts = airesearch(contended, "best", "--json").json()
@@ -87,7 +87,7 @@ def test_code_that_a_contender_changed_too(contended: Path) -> None:
     assert not any(node["operator"] == "transfer" for node in nodes)
     root = next(n["node"] for n in nodes if n["parent"] is None)
     assert "NOISE = 1.1" in git(contended, "show", f"node/{root:06d}:train.py")
-    assert "GAIN = 5" in git(contended, "show", f"node/{root:06d}:train.py"), "winner and commit"
+    assert "GAIN = 20" in git(contended, "show", f"node/{root:06d}:train.py"), "winner and commit"
     assert any(n["node"] == 2 for n in nodes), "it stays on record"
 
 
