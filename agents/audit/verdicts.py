@@ -36,10 +36,17 @@ def verdict_claims(context: AuditContext, history: NodeHistory) -> Claims:
                 yield commit.id, what
             for what in _plan_faults(context, history, said, last, len(trials) - weighed):
                 yield commit.id, what
+            if last is not None and _runs_back(context, history, said, last):
+                yield commit.id, "its Rules are older than those of its last verdict"
             begins = said.plan is not None and (last is None or last.plan is None)
             if begins and said.plan is not None and said.plan.after != len(trials):
                 yield commit.id, f"its Plan is {said.plan}, and it had {len(trials)} trials"
             last, weighed = said, len(trials)
+
+
+def _runs_back(context: AuditContext, history: NodeHistory, said: Judge, last: Judge) -> bool:
+    now, before = (context.place(history, one.rules) for one in (said, last))
+    return now is not None and before is not None and now < before
 
 
 def _plan_faults(

@@ -88,6 +88,16 @@ def unread(forger: Forger) -> str:
     return forger.forge(LAST, {PROPOSE: names(7), JUDGE: names(7)}, {"evaluate.py": b"cheat\n"})
 
 
+def verdicts_run_back(forger: Forger) -> str:
+    """By the newest rules, and then once more by those that it was proposed under."""
+    _KNOWN.update(enumerate(rules(forger)))
+    tip = forger.steps(1)[-1]
+    raw = forger.raw(tip)
+    newer = forger.write(names(2)(replace(raw, parents=(tip,))))
+    forger.point(1, forger.write(replace(raw, parents=(newer,))))
+    return forger.steps(1)[-1]
+
+
 def with_files(node: int, **files: bytes | None) -> Forgery:
     """A proposal that changes a file that is not an agent's to change."""
     paths = {name.replace("__", "."): data for name, data in files.items()}
@@ -127,6 +137,8 @@ FORGERIES: dict[str, tuple[Forgery, str]] = {
     "Rules that run back": (named(LAST, PROPOSE, 0), "older than those of its Parent-Node"),
     "Rules of a verdict that run back": (named(LAST, JUDGE, 0), "older than those of its proposal"),
     "Rules of a verdict of no commit": (named(LAST, JUDGE, -1), "no commit of people"),
+    "Rules of a second verdict that run back": (verdicts_run_back,
+                                                "older than those of its last verdict"),
     "laxer Rules than were in force": (laxer, "was not allowed this change: lib/help.py"),
     "Rules that nobody can read": (unread, "its Rules cannot be read: policies/ghost.yaml"),
     "an inert path": (with_files(LAST, README__md=b"mine\n"), "README.md is inert"),
