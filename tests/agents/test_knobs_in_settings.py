@@ -199,3 +199,10 @@ def test_yaml_round_trips(tree: Any, flow: bool, data: st.DataObject) -> None:
     loaded = flat(yaml.safe_load(changed))
     assert {name: loaded[name] for name in new} == new
     assert without_literals(changed, YAML) == without_literals(source, YAML)
+
+
+@pytest.mark.parametrize("text", ["\x7f", "\x85", "a\u2028b", "\U0001f600", 'say "hi"', "\\", "\t"])
+def test_text_that_a_format_lets_nobody_write_as_it_is(text: str) -> None:
+    assert yaml.safe_load(assign('name: "a"\n', {"name": text}, YAML)) == {"name": text}
+    assert tomllib.loads(assign('name = "a"\n', {"name": text}, TOML)) == {"name": text}
+    assert json.loads(assign('{"name": "a"}', {"name": text}, JSON)) == {"name": text}

@@ -40,7 +40,8 @@ def literal(old: str, value: Value) -> str:
         return text if value == value and abs(value) <= 1e300 else _refuse(value)
     if value is None:
         raise ValueError("TOML has no None")
-    return json.dumps(value)
+    # TOML has no pairs of surrogates, and no raw DEL.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _refuse(value: float) -> str:

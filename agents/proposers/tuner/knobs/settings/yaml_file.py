@@ -1,6 +1,5 @@
 """Where a YAML file holds scalars, with the marks of PyYAML's nodes."""
 
-import json
 import re
 from collections.abc import Iterator
 
@@ -68,8 +67,14 @@ def literal(old: str, value: Value) -> str:
         return f"{mantissa}e{int(exponent):+d}" if exponent else mantissa
     if isinstance(value, str):
         is_plain = old[:1] not in "\"'" and _WORD.fullmatch(value) and _is_text(value)
-        return value if is_plain else json.dumps(value, ensure_ascii=False)
+        return value if is_plain else _quoted(value)
     return "null" if value is None else str(value)
+
+
+def _quoted(value: str) -> str:
+    """In double quotes, with every character escaped that YAML lets nobody write as it is."""
+    text: str = yaml.safe_dump(value, default_style='"', allow_unicode=True, width=10**9)
+    return text.rstrip("\n")
 
 
 def _is_text(word: str) -> bool:
