@@ -122,7 +122,7 @@ def _new(campaign: Campaign, leases: Leases) -> Work:
         planned = next_trial(campaign)
         if planned.node is not None and leases.take(planned.node):
             return _on_record(campaign, leases, planned, root.id)
-        keep_reserve(campaign, leases)
+        _keep_reserve(campaign)
     node_id, passed = _take_id(campaign, leases, root.id)
     now = campaign.now
     root = now.tree.root
@@ -154,7 +154,7 @@ def _on_record(campaign: Campaign, leases: Leases, planned: Next, root: int) -> 
     raise Busy
 
 
-def keep_reserve(campaign: Campaign, leases: Leases) -> None:
+def _keep_reserve(campaign: Campaign) -> None:
     """Raises Busy where what is left is spoken for by a node that is being confirmed."""
     now = campaign.now
     left, held = trials_left(now.tree, now.task, campaign.left), reserved(now.tree)

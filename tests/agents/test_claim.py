@@ -41,6 +41,23 @@ def another_at(campaign: Campaign, node: int) -> Iterator[None]:
     release(repo, lease)
 
 
+@contextmanager
+def a_dying_worker_at(node: int) -> Iterator[None]:
+    """It still runs when `node` is wanted first, and no more after that."""
+    take, refused = Leases.take, list[int]()
+
+    def dying(leases: Leases, wanted: int) -> bool:
+        if wanted == node and not refused:
+            refused.append(wanted)
+            return False
+        return take(leases, wanted)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Leases, "take", dying)
+        yield
+    assert refused == [node]
+
+
 def leased(campaign: Campaign) -> frozenset[int]:
     """The nodes that anybody holds."""
     repo = pygit2.Repository(campaign.lab.repo.path)
@@ -107,18 +124,8 @@ def test_an_id_is_given_back_where_there_is_nothing_to_do(campaign: Campaign) ->
 
 def test_an_id_that_a_dying_worker_left_comes_before_a_later_one(campaign: Campaign) -> None:
     """Its worker still ran when the next one wanted that id, and no more after that."""
-    take, refused = Leases.take, []
-
-    def dying(leases: Leases, node: int) -> bool:
-        if node == 2 and not refused:
-            refused.append(node)
-            return False
-        return take(leases, node)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Leases, "take", dying)
+    with a_dying_worker_at(2):
         assert step(campaign).node.id == 2
-    assert refused == [2]
 
 
 def test_a_node_that_a_dying_worker_left_comes_before_a_new_one(campaign: Campaign) -> None:
@@ -127,18 +134,8 @@ def test_a_node_that_a_dying_worker_left_comes_before_a_new_one(campaign: Campai
         patch.setattr(loop, "measure", lambda *_: pytest.fail("killed"))
         with pytest.raises(pytest.fail.Exception):
             step(campaign)
-    take, refused = Leases.take, []
-
-    def dying(leases: Leases, node: int) -> bool:
-        if node == 2 and not refused:
-            refused.append(node)
-            return False
-        return take(leases, node)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Leases, "take", dying)
+    with a_dying_worker_at(2):
         assert step(campaign).node.id == 2
-    assert refused == [2]
     with pytest.raises(NothingToDo):
         step(campaign)
     assert 3 not in campaign.look().tree.nodes
